@@ -1,0 +1,202 @@
+// codec<T>: how a value or key becomes bytes and comes back.
+//
+// Built in: trivially copyable types (as they lie in memory; read in place, without a copy), std::string and
+// std::string_view, and vectors and spans of std::byte. Anything else is one specialisation:
+//
+//     template <>
+//     struct leat::codec<order> {
+//       using input = const order&;                       // what a producer takes
+//       using output = order;                             // what a record gives; may refer to the record's bytes
+//       static constexpr std::string_view name = "order v1";    // stored with the topic: change it with the layout
+//       static std::size_t size(input o);                 // bytes that encode() will write
+//       static void encode(input o, std::span<std::byte> into);  // into.size() == size(o)
+//       static output decode(leat::bytes_view bytes);     // throws leat::error for bytes that encode() never wrote
+//       // optional: static constexpr std::size_t fixed_bytes (every value has them), alignment (of its first byte);
+//       //           static bytes_view bytes(input) where the encoding lies in memory already
+//     };
+#pragma once
+
+#include <leat/error.hpp>
+#include <leat/format/segment.hpp>
+#include <leat/storage/type_identity.hpp>
+#include <leat/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace leat {
+
+template <class T>
+struct codec;
+
+/// Types whose bytes are their value. Padding and pointers are the user's business: they are copied as they are.
+template <class T>
+concept plain = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
+                std::same_as<T, std::remove_cv_t<T>>;
+
+namespace detail {
+
+/// T's name as the compiler writes it, without what differs between compilers.
+template <class T>
+std::string type_name() {
+  constexpr std::string_view function = __PRETTY_FUNCTION__;
+  constexpr std::size_t begin = function.find("T = ") + 4;
+  constexpr std::size_t end = function.find_first_of(";]", begin);
+  std::string name(function.substr(begin, end - begin));
+  for (const std::string_view noise : {"(anonymous namespace)::", "{anonymous}::", "<unnamed>::", " "}) {
+    for (auto at = name.find(noise); at != name.npos; at = name.find(noise)) name.erase(at, noise.size());
+  }
+  return name;
+}
+
+[[noreturn]] inline void throw_wrong_size(std::size_t found, std::size_t expected) {
+  throw error(errc::corrupt, "record",
+              "the value has " + std::to_string(found) + " bytes, expected " + std::to_string(expected));
+}
+
+}  // namespace detail
+
+template <plain T>
+struct codec<T> {
+  using input = const T&;
+  using output = const T&;
+  static constexpr std::size_t fixed_bytes = sizeof(T);
+  static constexpr std::size_t alignment = alignof(T);
+  static_assert(alignment <= format::page_bytes, "values are aligned to a page at most");
+
+  static std::string name() {
+    return detail::type_name<T>() + ", " + std::to_string(sizeof(T)) + " bytes, aligned to " + std::to_string(alignof(T));
+  }
+  static constexpr std::size_t size(input) noexcept { return sizeof(T); }
+  static bytes_view bytes(input value) noexcept { return std::as_bytes(std::span(&value, 1)); }
+  static void encode(input value, std::span<std::byte> into) noexcept { std::memcpy(into.data(), &value, sizeof(T)); }
+  static output decode(bytes_view bytes) {
+    if (bytes.size() != sizeof(T)) [[unlikely]] detail::throw_wrong_size(bytes.size(), sizeof(T));
+    if constexpr (alignof(T) > format::record_alignment) {
+      if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) [[unlikely]] {
+        throw error(errc::corrupt, "record", "the value is not aligned to " + std::to_string(alignof(T)) + " bytes");
+      }
+    }
+    return *reinterpret_cast<const T*>(bytes.data());
+  }
+};
+
+template <>
+struct codec<std::string_view> {
+  using input = std::string_view;
+  using output = std::string_view;
+  static constexpr std::string_view name = "string";
+
+  static std::size_t size(input text) noexcept { return text.size(); }
+  static bytes_view bytes(input text) noexcept { return std::as_bytes(std::span(text)); }
+  static void encode(input text, std::span<std::byte> into) noexcept {
+    text.copy(reinterpret_cast<char*>(into.data()), into.size());
+  }
+  static output decode(bytes_view bytes) noexcept { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+};
+template <>
+struct codec<std::string> : codec<std::string_view> {};
+
+template <>
+struct codec<bytes_view> {
+  using input = bytes_view;
+  using output = bytes_view;
+  static constexpr std::string_view name = "bytes";
+
+  static std::size_t size(input bytes) noexcept { return bytes.size(); }
+  static bytes_view bytes(input bytes) noexcept { return bytes; }
+  static void encode(input bytes, std::span<std::byte> into) noexcept {
+    if (!bytes.empty()) std::memcpy(into.data(), bytes.data(), bytes.size());
+  }
+  static output decode(bytes_view bytes) noexcept { return bytes; }
+};
+template <>
+struct codec<std::vector<std::byte>> : codec<bytes_view> {};
+
+template <class T>
+concept encodable = requires(typename codec<T>::input in, std::span<std::byte> into, bytes_view bytes) {
+  { codec<T>::size(in) } -> std::convertible_to<std::size_t>;
+  codec<T>::encode(in, into);
+  { codec<T>::decode(bytes) } -> std::convertible_to<typename codec<T>::output>;
+};
+
+namespace detail {
+
+template <class T>
+consteval std::size_t fixed_bytes_of() {
+  if constexpr (requires { codec<T>::fixed_bytes; }) return codec<T>::fixed_bytes;
+  return 0;
+}
+template <class T>
+consteval std::size_t alignment_of() {
+  if constexpr (requires { codec<T>::alignment; }) return codec<T>::alignment;
+  return 1;
+}
+template <class T>
+std::string codec_name() {
+  if constexpr (requires { codec<T>::name(); }) {
+    return std::string(codec<T>::name());
+  } else {
+    return std::string(codec<T>::name);
+  }
+}
+
+/// What a topic remembers of T: the codec's name, and its FNV-1a hash as the fingerprint.
+template <class T>
+storage::type_identity identity_of() {
+  storage::type_identity identity;
+  identity.name = codec_name<T>();
+  identity.fingerprint = 0xcbf29ce484222325;
+  for (const char c : identity.name) {
+    identity.fingerprint = (identity.fingerprint ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  identity.alignment = alignment_of<T>();
+  identity.fixed_bytes = fixed_bytes_of<T>();
+  return identity;
+}
+
+/// An argument that is a T, in the form that its codec takes, or null.
+template <class T>
+class nullable {
+ public:
+  using input = typename codec<T>::input;
+
+  nullable(null_t) noexcept {}
+  template <class U>
+    requires std::convertible_to<const U&, input>
+  nullable(const U& value) noexcept : kept_(keep(static_cast<input>(value))), null_(false) {}
+
+  bool is_null() const noexcept { return null_; }
+  input get() const noexcept {
+    if constexpr (by_reference) {
+      return *kept_;
+    } else {
+      return kept_;
+    }
+  }
+
+ private:
+  static constexpr bool by_reference = std::is_lvalue_reference_v<input>;
+  using kept = std::conditional_t<by_reference, const std::remove_reference_t<input>*, std::remove_cvref_t<input>>;
+
+  static kept keep(input value) noexcept {
+    if constexpr (by_reference) {
+      return &value;
+    } else {
+      return value;
+    }
+  }
+
+  kept kept_{};
+  bool null_ = true;
+};
+
+}  // namespace detail
+}  // namespace leat

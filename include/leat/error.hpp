@@ -1,0 +1,101 @@
+// Errors: what can go wrong, and the exception for what is rare and has a path.
+//
+// What a running program meets again and again (full, out of range, closed, ...) comes back as a value, see result.hpp.
+// What happens when something is opened, created, mapped or configured is thrown as leat::error, which names the file,
+// the reason and what was expected.
+#pragma once
+
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace leat {
+
+enum class errc {
+  ok = 0,
+  full,                // the device or the memory limit has no room for another segment
+  out_of_range,        // the offset lies below the log start or beyond the end
+  closed,              // the topic was deleted
+  too_large,           // the record is larger than the topic's max_record_bytes
+  mismatched,          // the expected offset is not the end of the partition
+  not_the_writer,      // another producer holds this single-writer partition
+  forked,              // the handle was made before fork() and used in the child
+  corrupt,             // a file is damaged: a word or a size in it is impossible
+  not_found,           // no such store, topic or partition
+  already_exists,      // a store or topic of this name exists
+  foreign,             // the file is not one of leat's
+  wrong_version,       // the file has a format that this version of leat does not read
+  truncated,           // the file is shorter than its header says
+  wrong_type,          // the topic holds records of another type
+  conflicting_options, // the options contradict those of the existing topic
+  invalid_argument,    // an argument or option is outside its limits
+  name_invalid,        // a name is empty, too long, or has characters that it may not have
+  permission_denied,   // the file system refused, or a store belongs to somebody else
+  unsupported,         // the kernel or file system lacks something that leat needs
+  system               // a system call failed otherwise; the reason says which and how
+};
+
+namespace detail {
+
+inline const char* describe(errc code) noexcept {
+  switch (code) {
+    case errc::ok: return "no error";
+    case errc::full: return "no room for another segment";
+    case errc::out_of_range: return "offset out of range";
+    case errc::closed: return "the topic was deleted";
+    case errc::too_large: return "record too large";
+    case errc::mismatched: return "the partition does not end at the expected offset";
+    case errc::not_the_writer: return "another producer holds this single-writer partition";
+    case errc::forked: return "the handle belongs to the parent process";
+    case errc::corrupt: return "damaged file";
+    case errc::not_found: return "not found";
+    case errc::already_exists: return "exists already";
+    case errc::foreign: return "not a leat file";
+    case errc::wrong_version: return "unknown format version";
+    case errc::truncated: return "truncated file";
+    case errc::wrong_type: return "the topic has another type";
+    case errc::conflicting_options: return "the options contradict the existing topic's";
+    case errc::invalid_argument: return "invalid argument";
+    case errc::name_invalid: return "invalid name";
+    case errc::permission_denied: return "permission denied";
+    case errc::unsupported: return "not supported here";
+    case errc::system: return "system call failed";
+  }
+  return "unknown error";
+}
+
+}  // namespace detail
+
+inline const std::error_category& category() noexcept {
+  struct leat_category final : std::error_category {
+    const char* name() const noexcept override { return "leat"; }
+    std::string message(int code) const override { return detail::describe(static_cast<errc>(code)); }
+  };
+  static const leat_category instance;
+  return instance;
+}
+
+inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
+
+/// Thrown by whatever opens, creates, maps or configures. `code()` compares with leat::errc; `path()` is the file or
+/// object concerned; `reason()` says what was found and what was expected.
+class error : public std::system_error {
+ public:
+  error(errc code, std::string path, std::string reason)
+      : std::system_error(make_error_code(code), path + ": " + reason),
+        path_(std::move(path)),
+        reason_(std::move(reason)) {}
+
+  const std::string& path() const noexcept { return path_; }
+  const std::string& reason() const noexcept { return reason_; }
+
+ private:
+  std::string path_;
+  std::string reason_;
+};
+
+}  // namespace leat
+
+template <>
+struct std::is_error_code_enum<leat::errc> : std::true_type {};

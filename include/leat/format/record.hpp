@@ -1,0 +1,63 @@
+// A record's bytes in the data area of a segment.
+//
+//   compact: a value without key and headers          full: everything else
+//   +0  timestamp   8                                 +0   timestamp      8
+//   +8  value                                         +8   value bytes    4   (-1: null)
+//                                                     +12  key bytes      4   (-1: null)
+//                                                     +16  headers bytes  4
+//                                                     +20  checksum       4   (0: none)
+//                                                     +24  value
+//                                                     +..  key, at the next multiple of 8
+//                                                     +..  headers, right behind the key
+//
+// A header is: name bytes (4), value bytes (4, -1: null), name, value; without padding. Integers are little-endian.
+// The value comes first so that its alignment depends on nothing but the record's position.
+#pragma once
+
+#include <leat/format/slot.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leat::format {
+
+inline constexpr std::uint64_t compact_prefix = 8;
+inline constexpr std::int32_t null_size = -1;
+inline constexpr std::uint64_t header_prefix = 8;
+
+struct full_prefix {
+  std::int64_t timestamp;
+  std::int32_t value_bytes;
+  std::int32_t key_bytes;
+  std::uint32_t headers_bytes;
+  std::uint32_t checksum;
+};
+static_assert(sizeof(full_prefix) == 24);
+static_assert(offsetof(full_prefix, value_bytes) == 8 && offsetof(full_prefix, headers_bytes) == 16);
+
+constexpr std::uint64_t align_up(std::uint64_t n, std::uint64_t alignment) noexcept {
+  return (n + alignment - 1) & ~(alignment - 1);
+}
+
+/// The parts of a record, as offsets from its first byte.
+struct record_layout {
+  static constexpr std::uint64_t value_at(record_kind kind) noexcept {
+    return kind == record_kind::compact ? compact_prefix : sizeof(full_prefix);
+  }
+  static constexpr std::uint64_t key_at(std::uint64_t value_bytes) noexcept {
+    return align_up(sizeof(full_prefix) + value_bytes, record_alignment);
+  }
+};
+
+/// Bytes that a record takes, without padding for over-aligned values. Null counts as 0 bytes here.
+constexpr std::uint64_t compact_size(std::uint64_t value_bytes) noexcept {
+  return align_up(compact_prefix + value_bytes, record_alignment);
+}
+constexpr std::uint64_t full_size(std::uint64_t value_bytes, std::uint64_t key_bytes,
+                                  std::uint64_t headers_bytes) noexcept {
+  return align_up(record_layout::key_at(value_bytes) + key_bytes + headers_bytes, record_alignment);
+}
+
+inline constexpr std::uint64_t max_record_bytes = max_extent * record_alignment;
+
+}  // namespace leat::format

@@ -1,0 +1,66 @@
+// The topic file: a page of options that never change, then the shared words of each partition.
+//
+//   0                     4096                   4096 + 256
+//   +---------------------+----------------------+----------------------+---
+//   | topic_header        | partition_words 0    | partition_words 1    | ...
+//   +---------------------+----------------------+----------------------+---
+//
+// The file is complete before it gets its name. Its bytes serve as locks besides, see storage/pins.hpp.
+#pragma once
+
+#include <leat/format/segment.hpp>
+
+namespace leat::format {
+
+inline constexpr magic_bytes topic_magic{'l', 'e', 'a', 't', 't', 'o', 'p', '\n'};
+inline constexpr std::uint32_t max_partitions = 1024;
+inline constexpr std::size_t type_name_bytes = 256;
+
+struct topic_header {
+  magic_bytes magic;
+  std::uint32_t version;
+  std::uint32_t partitions;
+  unique_id id;
+  std::uint64_t segment_bytes;
+  std::uint64_t slot_count;
+  std::uint64_t retention_bytes;
+  std::uint32_t max_record_bytes;
+  std::uint32_t expected_record_bytes;
+  std::uint32_t timestamps;     // timestamp_type
+  std::uint32_t single_writer;  // 0 or 1
+  std::uint32_t file_mode;
+  std::uint32_t value_alignment;
+  std::int64_t created;       // nanoseconds since 1970
+  std::uint64_t value_type;   // fingerprints, see codec.hpp
+  std::uint64_t key_type;
+  char value_name[type_name_bytes];  // what the fingerprints stand for, zero-terminated, for messages
+  char key_name[type_name_bytes];
+  std::uint32_t reserved;
+  std::uint32_t checksum;
+  std::uint64_t padding_1[50];
+  std::uint64_t closed;  // 1 once the topic is deleted
+  std::uint64_t padding_2[383];
+};
+static_assert(offsetof(topic_header, value_name) == 104);
+static_assert(offsetof(topic_header, checksum) == 620);
+static_assert(offsetof(topic_header, closed) == 1024);
+static_assert(sizeof(topic_header) == page_bytes);
+
+/// All zero at first: nothing begun.
+struct partition_words {
+  std::uint64_t begun;           // segments begun; all but the last are sealed
+  std::uint64_t start_offset;    // the log start
+  std::uint64_t start_sequence;  // lowest segment that is not retired
+  std::uint64_t reclaimed;       // all segments below have lost their names
+  std::uint64_t padding_1[12];
+  std::uint32_t doorbell;  // odd while somebody sleeps; read at every publish, so alone on its line
+  std::uint32_t padding_2[31];
+};
+static_assert(offsetof(partition_words, doorbell) == 128);
+static_assert(sizeof(partition_words) == 256);
+
+constexpr std::uint64_t topic_file_bytes(std::uint32_t partitions) noexcept {
+  return page_bytes + partitions * sizeof(partition_words);
+}
+
+}  // namespace leat::format

@@ -1,0 +1,20 @@
+// leat: a log in shared memory. This header is the whole library.
+//
+// Start with store.hpp; then topic.hpp, producer.hpp and consumer.hpp. docs/architecture.md is the map of the rest.
+#pragma once
+
+#include <leat/batch.hpp>
+#include <leat/codec.hpp>
+#include <leat/consumer.hpp>
+#include <leat/error.hpp>
+#include <leat/headers.hpp>
+#include <leat/loan.hpp>
+#include <leat/options.hpp>
+#include <leat/partitioner.hpp>
+#include <leat/producer.hpp>
+#include <leat/record.hpp>
+#include <leat/result.hpp>
+#include <leat/store.hpp>
+#include <leat/topic.hpp>
+#include <leat/types.hpp>
+#include <leat/version.hpp>

@@ -1,0 +1,88 @@
+// Options: what a store, topic, producer or consumer can be told. Unset means the default, or, for an existing topic,
+// whatever the topic has.
+#pragma once
+
+#include <leat/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <sys/types.h>
+#include <vector>
+
+namespace leat {
+
+enum class open_mode { open_or_create, open, create };
+
+struct store_options {
+  open_mode mode = open_mode::open_or_create;
+
+  /// Permission bits of the store's directory and of its own file (which gets them without the x bits); only used when
+  /// it is created. A directory that everybody may write is refused.
+  mode_t directory_mode = 0700;
+
+  /// Who must own the store's directory: by default the effective user or root. Opening somebody else's store, for
+  /// instance to read from it, takes their user id here.
+  std::optional<uid_t> owner = std::nullopt;
+};
+
+/// Whose clock a record's timestamp is: the sender's (given, or read when it is sent), or always that of the append.
+enum class timestamp_type : std::uint32_t { create_time = 0, log_append_time = 1 };
+
+struct retention_options {
+  /// Bytes kept in each partition: its oldest segment goes once the others hold at least this much, where a segment
+  /// counts with the size of its file. `unlimited` keeps all until the device is full. Default 256 MiB.
+  /// (Kafka's retention.bytes.)
+  std::optional<std::uint64_t> bytes = std::nullopt;
+};
+
+struct topic_options {
+  open_mode mode = open_mode::open_or_create;
+
+  std::optional<std::uint32_t> partitions = std::nullopt;           // 1 to 1024; default 1
+  std::optional<std::uint64_t> segment_bytes = std::nullopt;        // 16 KiB to 16 GiB in pages of 4 KiB; default 16 MiB
+  retention_options retention = {};                                 // by bytes, a partition
+  std::optional<std::uint32_t> max_record_bytes = std::nullopt;     // framing included; default 1 MiB or what fits
+  std::optional<std::uint32_t> expected_record_bytes = std::nullopt;  // sizes the slot array; any value is correct
+  std::optional<timestamp_type> timestamps = std::nullopt;          // default create_time
+  std::optional<bool> single_writer = std::nullopt;                 // default false
+  std::optional<mode_t> file_mode = std::nullopt;                   // of the topic's files; default 0600
+};
+
+/// Where a producer takes the time of a record that is sent without a timestamp.
+enum class timestamp_source {
+  precise,  // CLOCK_REALTIME, nanoseconds: some 20 ns a send
+  coarse    // CLOCK_REALTIME_COARSE, the kernel's tick (1 to 10 ms): some 4 ns a send
+};
+
+/// Picks a partition, 0 to `partitions` - 1, for a record sent without an explicit one. `key`: empty for a null key.
+using partitioner_function = std::function<std::uint32_t(std::optional<bytes_view> key, std::uint32_t partitions)>;
+
+struct producer_options {
+  timestamp_source clock = timestamp_source::precise;
+
+  /// Default: Kafka's (murmur2 of the key; sticky for null keys).
+  partitioner_function partitioner = nullptr;
+};
+
+/// Where to begin when a position lies outside the log, or when none is known. (Kafka's auto.offset.reset.)
+enum class offset_reset { latest, earliest, none };
+
+/// What a consumer does while there is nothing to read.
+enum class wait_strategy {
+  spin,   // look again at once: lowest latency, one core busy
+  yield,  // look again after sched_yield()
+  block   // spin for a few microseconds, then sleep in the kernel until a producer rings
+};
+
+struct consumer_options {
+  /// Partitions to read; unset means all of the topic's.
+  std::optional<std::vector<std::uint32_t>> partitions = std::nullopt;
+  offset_reset auto_offset_reset = offset_reset::latest;
+  wait_strategy wait = wait_strategy::block;
+  std::uint32_t max_poll_records = 500;
+};
+
+}  // namespace leat

@@ -1,0 +1,35 @@
+// The clocks, and the pause of a spinning core.
+#pragma once
+
+#include <leat/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+
+namespace leat::os {
+
+inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
+  timespec t;
+  ::clock_gettime(clock, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+inline std::int64_t realtime() noexcept { return nanoseconds_of(CLOCK_REALTIME); }
+inline std::int64_t realtime_coarse() noexcept { return nanoseconds_of(CLOCK_REALTIME_COARSE); }
+
+/// Of CLOCK_MONOTONIC, which std::chrono::steady_clock is as well.
+inline timespec to_timespec(std::chrono::steady_clock::time_point t) noexcept {
+  const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
+  return {static_cast<time_t>(since / 1'000'000'000), static_cast<long>(since % 1'000'000'000)};
+}
+
+inline void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+}  // namespace leat::os

@@ -1,0 +1,134 @@
+// A directory of a file system. Everything is opened relative to it, and symbolic links are not followed.
+#pragma once
+
+#include <leat/os/directory.hpp>
+
+#include <cstdio>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace leat::os {
+
+class folder final : public directory {
+ public:
+  /// Opens the folder at `path`; null when there is nothing of this name.
+  static std::shared_ptr<folder> open(const std::string& path) { return open_at(AT_FDCWD, path, path); }
+
+  const std::string& path() const noexcept { return self_.path(); }
+  int descriptor() const noexcept { return self_.descriptor(); }
+
+  std::string path(std::string_view name) const override {
+    return name.empty() ? self_.path() : self_.path() + "/" + std::string(name);
+  }
+
+  std::optional<file> open(const std::string& name, access mode) const override {
+    const int flags = (mode == access::read_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    const int descriptor = ::openat(self_.descriptor(), name.c_str(), flags);
+    if (descriptor < 0) {
+      if (errno == ENOENT) return std::nullopt;
+      throw_errno(errno, path(name), "open it");
+    }
+    file opened(descriptor, path(name));
+    struct stat s;
+    if (::fstat(descriptor, &s) != 0) throw_errno(errno, opened.path(), "read the file's status");
+    if (!S_ISREG(s.st_mode)) throw error(errc::foreign, opened.path(), "not a regular file");
+    return opened;
+  }
+
+  file create(const std::string& name, mode_t mode) override {
+    const int descriptor =
+        ::openat(self_.descriptor(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (descriptor < 0) throw_errno(errno, path(name), "create it");
+    file made(descriptor, path(name));
+    if (::fchmod(descriptor, mode) != 0) throw_errno(errno, made.path(), "set its mode");  // whatever the umask is
+    return made;
+  }
+
+  std::optional<file_status> status(const std::string& name) const override {
+    struct stat s;
+    if (::fstatat(self_.descriptor(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0) return file_status(s);
+    if (errno == ENOENT) return std::nullopt;
+    throw_errno(errno, path(name), "read its status");
+  }
+
+  rename_result rename(const std::string& from, const std::string& to) override {
+    if (::renameat2(self_.descriptor(), from.c_str(), self_.descriptor(), to.c_str(), RENAME_NOREPLACE) == 0) {
+      return rename_result::done;
+    }
+    if (errno == EEXIST) return rename_result::exists;
+    if (errno == ENOENT) return rename_result::absent;
+    if (errno == EINVAL) {
+      throw error(errc::unsupported, path(from), "the file system cannot rename without replacing (RENAME_NOREPLACE)");
+    }
+    throw_errno(errno, path(from), "rename it to " + to);
+  }
+
+  bool remove(const std::string& name) override {
+    if (::unlinkat(self_.descriptor(), name.c_str(), 0) == 0) return true;
+    if (errno == ENOENT) return false;
+    throw_errno(errno, path(name), "remove it");
+  }
+
+  std::vector<std::string> list() const override {
+    const int descriptor = ::openat(self_.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) throw_errno(errno, path(), "list it");
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(descriptor), &::closedir);
+    if (stream == nullptr) {
+      ::close(descriptor);
+      throw_errno(errno, path(), "list it");
+    }
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream.get())) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    return names;
+  }
+
+  std::shared_ptr<directory> open_directory(const std::string& name) const override {
+    return open_at(self_.descriptor(), name, path(name));
+  }
+
+  bool create_directory(const std::string& name, mode_t mode) override {
+    return create_at(self_.descriptor(), name, path(name), mode);
+  }
+
+  bool remove_directory(const std::string& name) override {
+    if (::unlinkat(self_.descriptor(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+    if (errno == ENOTEMPTY || errno == EEXIST) return false;
+    throw_errno(errno, path(name), "remove the directory");
+  }
+
+  bool try_own() override { return ::flock(self_.descriptor(), LOCK_EX | LOCK_NB) == 0; }
+
+  /// Makes the folder at `path`; false when it exists.
+  static bool make(const std::string& path, mode_t mode) { return create_at(AT_FDCWD, path, path, mode); }
+
+  explicit folder(file self) : self_(std::move(self)) {}
+
+ private:
+  static std::shared_ptr<folder> open_at(int parent, const std::string& name, const std::string& path) {
+    const int descriptor = ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor >= 0) return std::make_shared<folder>(file(descriptor, path));
+    if (errno == ENOENT) return nullptr;
+    if (errno == ENOTDIR || errno == ELOOP) throw error(errc::foreign, path, "not a directory");
+    throw_errno(errno, path, "open the directory");
+  }
+
+  static bool create_at(int parent, const std::string& name, const std::string& path, mode_t mode) {
+    if (::mkdirat(parent, name.c_str(), mode) == 0) {
+      ::fchmodat(parent, name.c_str(), mode, 0);  // whatever the umask is
+      return true;
+    }
+    if (errno == EEXIST) return false;
+    throw_errno(errno, path, "create the directory");
+  }
+
+  file self_;
+};
+
+}  // namespace leat::os

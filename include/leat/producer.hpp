@@ -1,0 +1,255 @@
+// A producer: appends records to a topic.
+//
+// Threads    one at a time; make one producer for each thread.
+// Processes  any number of producers on a topic; one for each partition of a single-writer topic (the first to send to it).
+// Crash      a record is in the log when send() has returned its offset, and survives the process. A producer that dies or is
+//            stopped delays nobody and leaves nothing to repair.
+// Fork       a child must not use its parent's producer: errc::forked.
+// Cost       copying the record, one compare-exchange, and the clock unless a timestamp is given. System calls only where a
+//            segment ends.
+#pragma once
+
+#include <leat/codec.hpp>
+#include <leat/format/record.hpp>
+#include <leat/headers.hpp>
+#include <leat/loan.hpp>
+#include <leat/options.hpp>
+#include <leat/os/clock.hpp>
+#include <leat/os/fork.hpp>
+#include <leat/partitioner.hpp>
+#include <leat/result.hpp>
+#include <leat/storage/appender.hpp>
+#include <leat/topic.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <vector>
+#include <utility>
+
+namespace leat {
+
+struct send_options {
+  std::optional<std::uint32_t> partition = std::nullopt;   // default: as the partitioner has it
+  std::optional<leat::timestamp> timestamp = std::nullopt;  // default: now; a log_append_time topic always takes now
+  header_list headers = {};
+};
+
+/// What became of a batch: its first `count` records were appended; `error` says why not all.
+struct batch_result {
+  std::size_t count = 0;
+  errc error = errc::ok;
+};
+
+template <class Value, class Key = std::string>
+class producer {
+ public:
+  using key_argument = detail::nullable<Key>;      // a Key in the form its codec takes, or leat::null
+  using value_argument = detail::nullable<Value>;  // likewise; a null value is a tombstone
+
+  explicit producer(const leat::topic<Value, Key>& topic, producer_options options = {})
+      : log_(topic.log()), options_(std::move(options)), sticky_(log_->partitions()) {
+    if (!log_->writable()) {
+      throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
+    }
+    for (std::uint32_t id = 0; id < log_->partitions(); ++id) appenders_.emplace_back(log_->partition(id));
+  }
+
+  /// Appends a record without a key.
+  result<record_position> send(const value_argument& value, const send_options& options = {}) {
+    return send(null, value, options);
+  }
+
+  /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
+  result<record_position> send(const key_argument& key, const value_argument& value, const send_options& options = {}) {
+    return append(key, value, options, [](storage::appender& to, const storage::room& r, format::record_kind kind,
+                                          std::uint64_t extent) {
+      const result<std::uint64_t> offset = to.publish(r, kind, extent);
+      to.ring();
+      return offset;
+    });
+  }
+
+  /// Appends a record if it gets offset `expected.offset` of `expected.partition`; otherwise mismatched, and nothing is
+  /// appended. For optimistic concurrency: decide on what was read, and fail if anything came in between.
+  result<record_position> send_if(record_position expected, const key_argument& key, const value_argument& value,
+                                  send_options options = {}) {
+    options.partition = expected.partition;
+    return append(key, value, options, [&](storage::appender& to, const storage::room& r, format::record_kind kind,
+                                           std::uint64_t extent) {
+      const result<std::uint64_t> offset = to.publish_at(expected.offset, r, kind, extent);
+      if (offset) {
+        to.ring();
+      } else {
+        to.give_back(r);
+      }
+      return offset;
+    });
+  }
+
+  /// Appends the elements of a range, values or pairs of key and value, with one look at the clock and at the sleepers.
+  /// Each is appended on its own: others' records may come between them. `positions`, where given, takes each one's
+  /// position and has at least as many places.
+  template <std::ranges::input_range Records>
+  batch_result send_batch(Records&& records, send_options options = {}, std::span<record_position> positions = {}) {
+    if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
+    batch_result outcome;
+    storage::appender* touched = nullptr;
+    const auto publish = [&](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
+      if (touched != &to) {
+        if (touched != nullptr) touched->ring();
+        touched = &to;
+      }
+      return to.publish(r, kind, extent);
+    };
+    for (auto&& record : records) {
+      result<record_position> at = errc::ok;
+      if constexpr (std::convertible_to<decltype(record), value_argument>) {
+        at = append(null, record, options, publish);
+      } else {
+        const auto& [key, value] = record;
+        at = append(key, value, options, publish);
+      }
+      if (!at) {
+        outcome.error = at.error();
+        break;
+      }
+      if (!positions.empty()) positions[outcome.count] = *at;
+      ++outcome.count;
+    }
+    if (touched != nullptr) touched->ring();
+    return outcome;
+  }
+
+  /// Lends room for a value of `bytes` bytes, to be filled in place. The errors of send().
+  result<loan<Value>> claim(const key_argument& key, std::size_t bytes = detail::fixed_bytes_of<Value>(),
+                            const send_options& options = {}) {
+    placement at;
+    if (const errc failure = place(key, bytes, false, options, at); failure != errc::ok) return failure;
+    return loan<Value>(*at.to, at.room, at.kind, bytes, at.key_bytes + at.headers_bytes, at.partition);
+  }
+
+  std::uint32_t partitions() const noexcept { return log_->partitions(); }
+
+ private:
+  static constexpr std::uint64_t value_alignment = std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
+
+  /// Where a record goes, and what it takes there.
+  struct placement {
+    storage::appender* to = nullptr;
+    std::uint32_t partition = 0;
+    format::record_kind kind = format::record_kind::compact;
+    storage::room room;
+    std::uint64_t key_bytes = 0;
+    std::uint64_t headers_bytes = 0;
+  };
+
+  template <class Publish>
+  result<record_position> append(const key_argument& key, const value_argument& value, const send_options& options,
+                                 Publish&& publish) {
+    const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
+    placement at;
+    if (const errc failure = place(key, value_bytes, value.is_null(), options, at); failure != errc::ok) [[unlikely]] {
+      return failure;
+    }
+    const std::uint64_t value_at = format::record_layout::value_at(at.kind);
+    if (!value.is_null()) {
+      try {
+        codec<Value>::encode(value.get(), std::span(at.room.bytes + value_at, value_bytes));
+      } catch (...) {
+        at.to->give_back(at.room);
+        throw;
+      }
+    }
+    const std::uint64_t extent =
+        at.kind == format::record_kind::compact ? value_bytes : at.room.size / format::record_alignment;
+    const result<std::uint64_t> offset = publish(*at.to, at.room, at.kind, extent);
+    if (!offset) [[unlikely]] return offset.error();
+    return record_position{at.partition, *offset};
+  }
+
+  /// Takes room for a record and fills in everything but the value.
+  errc place(const key_argument& key, std::uint64_t value_bytes, bool null_value, const send_options& options, placement& at) {
+    if (os::fork_generation() != generation_) [[unlikely]] return errc::forked;
+    if (log_->closed()) [[unlikely]] return errc::closed;
+
+    const bool compact = key.is_null() && options.headers.empty() && !null_value && value_bytes <= format::max_extent;
+    std::optional<bytes_view> key_bytes;
+    std::uint64_t size = format::compact_size(value_bytes);
+    if (!compact) {
+      if (!key.is_null()) key_bytes = encoded(key);
+      at.kind = format::record_kind::full;
+      at.key_bytes = key_bytes ? key_bytes->size() : 0;
+      at.headers_bytes = options.headers.encoded_size();
+      size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
+    }
+    if (size > log_->header().max_record_bytes) [[unlikely]] return errc::too_large;
+
+    at.partition = choose_partition(key_bytes, size, options);
+    if (at.partition >= appenders_.size()) [[unlikely]] return errc::invalid_argument;
+    at.to = &appenders_[at.partition];
+    const errc failure = at.to->take(size, format::record_layout::value_at(at.kind), value_alignment, at.room);
+    if (failure != errc::ok) [[unlikely]] return failure;
+
+    const std::int64_t time = timestamp_of(options);
+    if (compact) {
+      std::memcpy(at.room.bytes, &time, sizeof time);
+      return errc::ok;
+    }
+    const format::full_prefix prefix{time, null_value ? format::null_size : static_cast<std::int32_t>(value_bytes),
+                                     key_bytes ? static_cast<std::int32_t>(key_bytes->size()) : format::null_size,
+                                     static_cast<std::uint32_t>(at.headers_bytes), 0};
+    std::memcpy(at.room.bytes, &prefix, sizeof prefix);
+    std::byte* const tail = at.room.bytes + format::record_layout::key_at(value_bytes);
+    if (at.key_bytes != 0) std::memcpy(tail, key_bytes->data(), at.key_bytes);
+    options.headers.encode(tail + at.key_bytes);
+    return errc::ok;
+  }
+
+  /// The key as it will stand in the log.
+  bytes_view encoded(const key_argument& key) {
+    if constexpr (requires { codec<Key>::bytes(key.get()); }) {
+      return codec<Key>::bytes(key.get());
+    } else {
+      key_scratch_.resize(codec<Key>::size(key.get()));
+      codec<Key>::encode(key.get(), key_scratch_);
+      return key_scratch_;
+    }
+  }
+
+  std::uint32_t choose_partition(const std::optional<bytes_view>& key, std::uint64_t size, const send_options& options) {
+    if (options.partition) return *options.partition;
+    if (options_.partitioner) [[unlikely]] return options_.partitioner(key, log_->partitions());
+    return key ? partition_of_key(*key, log_->partitions()) : sticky_.choose(size);
+  }
+
+  std::int64_t now() const noexcept {
+    return options_.clock == timestamp_source::coarse ? os::realtime_coarse() : os::realtime();
+  }
+
+  std::int64_t timestamp_of(const send_options& options) const noexcept {
+    const bool given = options.timestamp && log_->header().timestamps == static_cast<std::uint32_t>(timestamp_type::create_time);
+    return given ? options.timestamp->time_since_epoch().count() : now();
+  }
+
+  std::shared_ptr<storage::topic_log> log_;
+  producer_options options_;
+  sticky_partition sticky_;
+  const std::uint32_t generation_ = os::fork_generation();
+  std::vector<std::byte> key_scratch_;
+  std::deque<storage::appender> appenders_;
+};
+
+template <class Value, class Key>
+producer(const topic<Value, Key>&, producer_options) -> producer<Value, Key>;
+template <class Value, class Key>
+producer(const topic<Value, Key>&) -> producer<Value, Key>;
+
+}  // namespace leat

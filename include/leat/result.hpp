@@ -1,0 +1,64 @@
+// result<T>: a value, or the reason why there is none.
+//
+// For what a running program must expect at any call, such as a full device. Ignoring one is a compiler warning; taking
+// the value of one that holds an error throws leat::error.
+#pragma once
+
+#include <leat/error.hpp>
+
+#include <concepts>
+#include <utility>
+
+namespace leat {
+
+template <class T>
+class [[nodiscard]] result {
+ public:
+  result(T&& value) noexcept : value_(std::move(value)) {}
+  result(const T& value) noexcept
+    requires std::copy_constructible<T>
+      : value_(value) {}
+  result(errc code) noexcept : code_(code) {}
+
+  explicit operator bool() const noexcept { return code_ == errc::ok; }
+  errc error() const noexcept { return code_; }
+
+  /// The value; throws leat::error when there is none.
+  const T& value() const& {
+    require();
+    return value_;
+  }
+  T&& value() && {
+    require();
+    return std::move(value_);
+  }
+
+  /// `record_position at = out.send(...)`: as value().
+  operator T() && { return std::move(*this).value(); }
+  operator T() const&
+    requires std::copy_constructible<T>
+  {
+    return value();
+  }
+
+  T* operator->() {
+    require();
+    return &value_;
+  }
+  const T* operator->() const { return &value(); }
+  T& operator*() & {
+    require();
+    return value_;
+  }
+  const T& operator*() const& { return value(); }
+
+ private:
+  void require() const {
+    if (code_ != errc::ok) [[unlikely]] throw leat::error(code_, "result", detail::describe(code_));
+  }
+
+  T value_{};
+  errc code_ = errc::ok;
+};
+
+}  // namespace leat

@@ -1,0 +1,391 @@
+// An appender: one producer's way into one partition.
+//
+// Steps A1 to A4 and S1 to S6 of docs/protocol.md: take room, let the caller fill it, publish it; seal and roll when the
+// segment is full.
+//
+// Threads    one at a time.
+// Processes  any number of appenders for a partition; one where it has a single writer.
+// Crash      room that was taken and not published is lost until its segment is recycled; nothing else is left.
+// Cost       take: a few additions, a locked addition for each chunk. publish: one compare-exchange, or one store where
+//            there is a single writer. System calls only at a roll, and while the next segment is prepared.
+#pragma once
+
+#include <leat/format/record.hpp>
+#include <leat/result.hpp>
+#include <leat/storage/partition.hpp>
+#include <leat/storage/preparation.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace leat::storage {
+
+/// Room for a record that nobody else can see.
+struct room {
+  std::byte* bytes = nullptr;
+  std::uint64_t position = 0;  // in the segment's file
+  std::uint64_t size = 0;
+  std::uint64_t sequence = 0;  // of the segment
+};
+
+class appender {
+ public:
+  explicit appender(partition& p)
+      : partition_(p),
+        bell_(p.topic().bell),
+        doorbell_(p.doorbell()),
+        wake_mask_(p.wake_mask()),
+        geometry_(p.topic().geometry),
+        max_chunk_(std::clamp<std::uint64_t>(geometry_.data_bytes() / 16, 64, 64 * 1024)) {
+    if (p.topic().header.single_writer != 0) {
+      ordering_ = os::join_global_barrier() ? ordering::alone : ordering::alone_fenced;
+    }
+  }
+
+  appender(const appender&) = delete;
+  appender& operator=(const appender&) = delete;
+
+  /// A1. Room for `size` bytes (a multiple of 8), whose byte at `prefix` lies at a multiple of `alignment` in the file.
+  /// full, not_the_writer; throws leat::error for what is rarer.
+  errc take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment, room& into) {
+    for (;;) {
+      const std::uint64_t begin = format::align_up(chunk_begin_ + prefix, alignment) - prefix;
+      if (begin + size <= chunk_end_) [[likely]] {
+        chunk_begin_ = begin + size;
+        into = {bytes_ + begin, begin, size, sequence_};
+        return errc::ok;
+      }
+      if (const errc failure = refill(size + (alignment - format::record_alignment)); failure != errc::ok) return failure;
+    }
+  }
+
+  /// Gives back room that will not be published. It can be used again if nothing was taken since, otherwise it leaks
+  /// until the segment is recycled.
+  void give_back(const room& r) noexcept {
+    if (r.sequence == sequence_ && r.position + r.size == chunk_begin_) chunk_begin_ = r.position;
+  }
+
+  /// A3: makes the filled room a record, and gives its offset. `extent` is that of the slot word. A4 is left to the
+  /// caller, who rings once behind the last record of a batch.
+  result<std::uint64_t> publish(room r, format::record_kind kind, std::uint64_t extent) {
+    for (;;) {
+      if (r.sequence == sequence_) [[likely]] {
+        const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
+        if (slot != none) [[likely]] return base_offset_ + slot;
+      }
+      if (const errc failure = carry_on(r); failure != errc::ok) return failure;
+    }
+  }
+
+  /// A4.
+  void ring() noexcept {
+    switch (ordering_) {
+      case ordering::shared: doorbell_.ring_if_armed(bell_, wake_mask_); break;
+      case ordering::alone: doorbell_.ring_if_armed_alone(bell_, wake_mask_); break;
+      case ordering::alone_fenced: doorbell_.ring_if_armed_fenced(bell_, wake_mask_); break;
+    }
+  }
+
+  /// As publish(), but only at `expected`: mismatched when the partition ends elsewhere. The room is used up either way.
+  result<std::uint64_t> publish_at(std::uint64_t expected, room r, format::record_kind kind, std::uint64_t extent) {
+    for (;;) {
+      if (r.sequence == sequence_) {
+        if (expected < base_offset_) return errc::mismatched;
+        const std::uint64_t slot = expected - base_offset_;
+        const std::uint64_t end = slots_.first_without_record(next_slot_);
+        next_slot_ = end;
+        if (slot != end) return errc::mismatched;
+        if (end < slots_.size()) {
+          const format::slot_word seen = try_slot(end, format::make_slot(kind, r.position, extent));
+          if (seen == format::slot_free) {
+            ++next_slot_;
+            return expected;
+          }
+          if (seen != format::slot_sealed) return errc::mismatched;
+        }
+      }
+      if (const errc failure = carry_on(r); failure != errc::ok) return failure;
+    }
+  }
+
+  /// A segment with room that was taken from it and is not yet published stays mapped and pinned.
+  void lend() noexcept { ++lent_; }
+  void lent_back(const room& r) noexcept {
+    if (r.sequence == sequence_) {
+      --lent_;
+      return;
+    }
+    const auto old = std::ranges::find(lent_out_, r.sequence, [](const auto& l) { return l.segment.sequence(); });
+    if (old != lent_out_.end() && --old->count == 0) lent_out_.erase(old);
+  }
+
+ private:
+  static constexpr std::uint64_t none = ~std::uint64_t{0};
+  static constexpr std::uint64_t no_segment = ~std::uint64_t{0};
+  static constexpr std::uint64_t first_chunk = 256;
+  static constexpr int tries_before_search = 8;
+
+  enum class ordering { shared, alone, alone_fenced };
+
+  struct lent_segment {
+    pinned_segment segment;
+    std::uint64_t count;
+  };
+
+  format::slot_word try_slot(std::uint64_t i, format::slot_word word) const noexcept {
+    return ordering_ == ordering::shared ? slots_.try_publish(i, word) : slots_.publish_alone(i, word);
+  }
+
+  /// A3: the slot that took `word`, or none: the segment has ended.
+  std::uint64_t claim_slot(format::slot_word word) noexcept {
+    if (next_slot_ < slots_.size() && try_slot(next_slot_, word) == format::slot_free) [[likely]] return next_slot_++;
+    return claim_later_slot(word);
+  }
+
+  [[gnu::noinline]] std::uint64_t claim_later_slot(format::slot_word word) noexcept {
+    for (int tries = 1; next_slot_ < slots_.size(); ++tries) {
+      const format::slot_word seen = try_slot(next_slot_, word);
+      if (seen == format::slot_free) return next_slot_++;
+      if (seen == format::slot_sealed) return none;
+      // The next slot is in the same line, which the failed exchange has left here; so it is tried before any search.
+      next_slot_ = tries % tries_before_search != 0 ? next_slot_ + 1 : slots_.first_without_record(next_slot_);
+    }
+    return none;
+  }
+
+  /// The segment of `r` has ended: goes on to the next, and copies the filled record there. (S2 to S6.)
+  [[gnu::noinline, gnu::cold]] errc carry_on(room& r) {
+    const std::byte* const filled = r.bytes;
+    pinned_segment left;  // stays until the copy is made
+    if (r.sequence == sequence_) {
+      if (const errc failure = roll(left); failure != errc::ok) return failure;
+    }
+    room next;
+    // Any residue modulo the largest alignment is kept, so that the value stays aligned wherever it lies in the record.
+    const std::uint64_t residue = r.position % format::page_bytes;
+    const std::uint64_t alignment = std::max<std::uint64_t>(partition_.topic().header.value_alignment,
+                                                            format::record_alignment);
+    const std::uint64_t prefix = (alignment - residue % alignment) % alignment;
+    if (const errc failure = take(r.size, prefix, alignment, next); failure != errc::ok) return failure;
+    std::memcpy(next.bytes, filled, r.size);
+    r = next;
+    return errc::ok;
+  }
+
+  /// A1: a new chunk, which has `need` bytes at least.
+  [[gnu::noinline]] errc refill(std::uint64_t need) {
+    try {
+      for (;;) {
+        if (sequence_ == no_segment) {
+          if (const errc failure = join(); failure != errc::ok) return failure;
+        }
+        const std::uint64_t wanted = std::max(chunk_size_, need);
+        const std::uint64_t begin = segment_->data_tail().take(wanted);
+        if (begin < geometry_.data_begin()) {
+          throw error(errc::corrupt, file_path(), "the data tail is " + std::to_string(begin) + ", expected at least " +
+                                                      std::to_string(geometry_.data_begin()));
+        }
+        if (begin <= geometry_.segment_bytes && need <= geometry_.segment_bytes - begin) {
+          chunk_begin_ = begin;
+          chunk_end_ = std::min(begin + wanted, geometry_.segment_bytes);
+          taken_here_ += wanted;
+          chunk_size_ = std::min(chunk_size_ * 2, max_chunk_);
+          prepare_ahead(begin, begin + wanted);
+          return errc::ok;
+        }
+        chunk_begin_ = chunk_end_ = 0;
+        seal();
+        pinned_segment left;
+        if (const errc failure = roll(left); failure != errc::ok) return failure;
+      }
+    } catch (const error& e) {
+      return value_of(e);
+    }
+  }
+
+  /// What a running program expects is a value; the rest goes on as an exception. In a catch block.
+  errc value_of(const error& e) const {
+    if (partition_.topic().closed.is_set()) return errc::closed;
+    if (e.code() == errc::full) return errc::full;
+    throw;
+  }
+
+  /// S1.
+  void seal() noexcept {
+    for (;;) {
+      next_slot_ = slots_.first_without_record(next_slot_);
+      if (next_slot_ >= slots_.size()) return;
+      const format::slot_word seen = slots_.try_seal(next_slot_);
+      if (seen == format::slot_free || seen == format::slot_sealed) return;
+    }
+  }
+
+  /// S2 to S6, with the segment sealed or its slots used up. The segment that is left goes to `left`.
+  errc roll(pinned_segment& left) {
+    const std::uint64_t end = slots_.first_without_record(next_slot_);
+    const std::uint64_t next_base = base_offset_ + end;
+    const std::uint64_t next_sequence = sequence_ + 1;
+    for (;;) {
+      pinned_segment next;
+      switch (partition_.open(next_sequence, os::access::read_write, next)) {
+        case partition::opened::pinned:
+          next->base_offset().settle(next_base);                // S4
+          partition_.begun().raise(next_sequence + 1);          // S5
+          leave(left);
+          adopt(std::move(next), next_base);
+          return errc::ok;
+        case partition::opened::absent:
+          if (const errc failure = make(next_sequence); failure != errc::ok) return failure;
+          break;
+        case partition::opened::retired:  // the others are far ahead
+          leave(left);
+          return join();
+      }
+    }
+  }
+
+  /// Begins with the partition's last segment, or its first where there is none.
+  errc join() {
+    if (ordering_ != ordering::shared && !writer_right_) {
+      pins& locks = partition_.topic().pins;
+      const std::uint64_t byte = writer_byte(partition_.id());
+      if (locks.try_own(byte) != pins::refusal::none) return errc::not_the_writer;
+      writer_right_ = pins::ownership(locks, byte);
+    }
+    if (!std::exchange(tidied_, true)) remove_leftovers(partition_);
+    for (;;) {
+      const std::uint64_t begun = partition_.begun().observe();
+      const std::uint64_t last = begun == 0 ? 0 : begun - 1;
+      pinned_segment found;
+      switch (partition_.open(last, os::access::read_write, found)) {
+        case partition::opened::pinned: {
+          if (begun == 0) {
+            found->base_offset().settle(0);
+            partition_.begun().raise(1);
+          }
+          const std::uint64_t base = found->base_offset().observe();
+          if (base == sync::settled_word::unset) {
+            throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(last)),
+                        "a begun segment has no base offset");
+          }
+          adopt(std::move(found), base);
+          next_slot_ = slots_.first_without_record(0);
+          return errc::ok;
+        }
+        case partition::opened::absent:
+          if (begun != 0 && partition_.start_sequence().observe() <= last) {
+            throw error(errc::not_found, partition_.topic().directory->path(partition_.name(last)),
+                        "the last segment of partition " + std::to_string(partition_.id()) + " is missing");
+          }
+          if (begun == 0) {
+            if (const errc failure = make(0); failure != errc::ok) return failure;
+          }
+          break;
+        case partition::opened::retired: break;  // the others rolled meanwhile
+      }
+    }
+  }
+
+  /// N1 to N6, for a segment that is needed now. An elected preparation of this appender is finished, another's is not
+  /// waited for.
+  errc make(std::uint64_t sequence) {
+    try {
+      if (preparation_ && preparation_->target() == sequence) {
+        const preparation::outcome result = preparation_->finish();
+        preparation_.reset();
+        if (result != preparation::outcome::source_gone) return errc::ok;
+      }
+      preparation_.reset();
+      make_segment(partition_, sequence);
+      return errc::ok;
+    } catch (const error& e) {
+      preparation_.reset();
+      return value_of(e);
+    }
+  }
+
+  /// The election, and a slice of the work. The chunk that crosses the middle of the data area is one producer's, so there
+  /// is one elected; where the slots run out before the data, whoever notices is.
+  void prepare_ahead(std::uint64_t begin, std::uint64_t end) {
+    try {
+      if (preparation_) {
+        // Four times as fast as the data area fills, since other producers may be filling it too.
+        if (preparation_->advance(4 * (end - begin) * slots_.size() / geometry_.data_bytes() + 64)) {
+          preparation_->finish();  // whatever comes of it: the roll will see
+          preparation_.reset();
+        }
+        return;
+      }
+      const std::uint64_t middle = geometry_.data_begin() + geometry_.data_bytes() / 2;
+      const bool elected = begin < middle && end >= middle;
+      const bool short_of_slots = next_slot_ >= slots_.size() / 2 && begin < middle && !volunteered_;
+      if (!elected && !short_of_slots) return;
+      volunteered_ = true;
+      if (!partition_.topic().directory->status(partition_.name(sequence_ + 1))) {
+        preparation_.emplace(partition_, sequence_ + 1);
+      }
+    } catch (const error&) {
+      preparation_.reset();  // it was too early to fail; the roll will tell if the cause is still there
+    }
+  }
+
+  void adopt(pinned_segment next, std::uint64_t base) noexcept {
+    segment_ = std::move(next);
+    bytes_ = segment_->bytes();
+    slots_ = segment_->slots();
+    sequence_ = segment_.sequence();
+    base_offset_ = base;
+  }
+
+  void leave(pinned_segment& left) noexcept {
+    if (sequence_ == no_segment) return;
+    if (lent_ != 0) {
+      lent_out_.push_back({std::move(segment_), std::exchange(lent_, 0)});
+    } else {
+      left = std::move(segment_);
+    }
+    segment_ = pinned_segment();
+    sequence_ = no_segment;
+    chunk_begin_ = chunk_end_ = 0;
+    next_slot_ = 0;
+    volunteered_ = false;
+    // An occasional producer takes small chunks, a busy one large ones: what it took of the last segment tells.
+    chunk_size_ = std::clamp(taken_here_ / 16, std::min(first_chunk, max_chunk_), max_chunk_);
+    taken_here_ = 0;
+  }
+
+  std::string file_path() const { return partition_.topic().directory->path(partition_.name(sequence_)); }
+
+  // What every append uses.
+  std::byte* bytes_ = nullptr;
+  std::uint64_t chunk_begin_ = 0;
+  std::uint64_t chunk_end_ = 0;
+  sync::slot_array slots_;
+  std::uint64_t next_slot_ = 0;  // all below hold records
+  std::uint64_t base_offset_ = 0;
+  std::uint64_t sequence_ = no_segment;
+  ordering ordering_ = ordering::shared;
+  storage::partition& partition_;
+  const sync::bell bell_;
+  const sync::doorbell doorbell_;
+  const std::uint32_t wake_mask_;
+  // What only a chunk or a roll uses.
+  const format::segment_geometry geometry_;
+  const std::uint64_t max_chunk_;
+  std::uint64_t chunk_size_ = std::min(first_chunk, max_chunk_);
+  std::uint64_t taken_here_ = 0;
+  bool volunteered_ = false;
+  bool tidied_ = false;
+  std::uint64_t lent_ = 0;
+  pinned_segment segment_;
+  std::vector<lent_segment> lent_out_;
+  std::optional<preparation> preparation_;
+  pins::ownership writer_right_;
+};
+
+}  // namespace leat::storage

@@ -1,0 +1,239 @@
+// A cursor: a reader's place in one partition.
+//
+// It pins the segment that it reads, so what it has returned stays as it is until release(), however far retention has
+// moved on; and it reads a pinned segment to its end even when that was retired meanwhile.
+//
+// Threads    one at a time.
+// Processes  any number of cursors; needs no write permission.
+// Cost       fetch: a load, a check and a store for each record. System calls only where a segment ends, and for a seek.
+#pragma once
+
+#include <leat/format/record.hpp>
+#include <leat/result.hpp>
+#include <leat/storage/partition.hpp>
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace leat::storage {
+
+/// Records that lie one behind the other in one segment.
+struct run {
+  const std::byte* bytes = nullptr;        // of the segment's file
+  std::uint64_t first_offset = 0;
+  std::span<const format::slot_word> slots;  // checked: each record lies within the segment's data area
+};
+
+/// Offset of the next record of `p`: one more than the last. Cost: a pin, and a search in the last segment's slots.
+inline std::uint64_t end_offset(partition& p) {
+  for (;;) {
+    const std::uint64_t begun = p.begun().observe();
+    if (begun == 0) return 0;
+    pinned_segment last;
+    if (p.open(begun - 1, os::access::read_only, last) != partition::opened::pinned) {
+      if (p.topic().closed.is_set()) throw error(errc::closed, p.topic().directory->path(""), "the topic was deleted");
+      if (p.start_sequence().observe() <= begun - 1) {
+        throw error(errc::not_found, p.topic().directory->path(p.name(begun - 1)), "the last segment is missing");
+      }
+      continue;  // rolled and retired meanwhile
+    }
+    return last->base_offset().observe() + last->slots().first_without_record(0);
+  }
+}
+
+class cursor {
+ public:
+  explicit cursor(partition& p) : partition_(p) {}
+
+  /// The next offset to read.
+  std::uint64_t position() const noexcept { return position_; }
+
+  /// Takes effect with the next fetch. What was returned before stays as it is.
+  void seek(std::uint64_t offset) noexcept {
+    position_ = offset;
+    located_ = false;
+  }
+
+  /// Up to `into.size()` records from position() on, all from one segment, whose slots are copied to `into`. Empty when
+  /// there is none yet. out_of_range: position() lies below the log start or beyond the end. corrupt: defect() says what.
+  result<run> fetch(std::span<format::slot_word> into) {
+    if (!located_) {
+      if (const errc failure = locate(); failure != errc::ok) return failure;
+      if (!segment_) return run{};
+    }
+    for (;;) {
+      const std::size_t count = copy_slots(into);
+      if (count != 0) [[likely]] {
+        const run found{segment_->bytes(), position_, into.first(count)};
+        index_ += count;
+        position_ += count;
+        lent_ = true;
+        return found;
+      }
+      if (defective_) return errc::corrupt;
+      if (!slots_.ends_at(index_)) return run{};  // nothing yet
+      const result<step> taken = next_segment();
+      if (!taken) return taken.error();
+      if (*taken == step::stayed) return run{};
+    }
+  }
+
+  /// There may be something to fetch: looks without taking. For W3, after the doorbell was armed.
+  bool ready() const noexcept {
+    if (!located_ || !segment_) return partition_.begun().observe() != 0;
+    if (!slots_.ends_at(index_)) return slots_.observe(index_) != format::slot_free;
+    return partition_.begun().observe() > segment_.sequence() + 1;
+  }
+
+  /// Ends the life of all runs returned before.
+  void release() noexcept {
+    lent_ = false;
+    if (!kept_.empty()) [[unlikely]] kept_.clear();
+  }
+
+  /// Where and what the damage is, after errc::corrupt.
+  std::string defect() const {
+    return "slot " + std::to_string(index_) + " (offset " + std::to_string(position_) +
+           ") does not describe a record within the segment";
+  }
+  std::string file_path() const {
+    return partition_.topic().directory->path(partition_.name(segment_ ? segment_.sequence() : 0));
+  }
+
+  storage::partition& of() const noexcept { return partition_; }
+
+ private:
+  /// Copies the words of the records at hand; each is checked on its way, so that nobody needs to believe it later.
+  std::size_t copy_slots(std::span<format::slot_word> into) noexcept {
+    const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), slots_.size() - index_));
+    std::size_t count = 0;
+    for (; count < most; ++count) {
+      const format::slot_word word = slots_.observe(index_ + count);
+      if (!is_sound(word)) break;
+      into[count] = word;
+    }
+    if (count < most) {
+      const format::slot_word word = slots_.observe(index_ + count);
+      defective_ = word != format::slot_free && word != format::slot_sealed && !is_sound(word);
+    }
+    return count;
+  }
+
+  bool is_sound(format::slot_word word) const noexcept {
+    const std::uint64_t position = format::slot_position(word);
+    if (position < data_begin_) return false;  // free, sealed, or nonsense
+    const std::uint64_t extent = format::slot_extent(word);
+    const bool compact = format::is_kind(word, format::record_kind::compact);
+    const std::uint64_t end = position + (compact ? format::compact_prefix + extent : extent * format::record_alignment);
+    if (end > data_end_) return false;
+    return compact || (format::is_kind(word, format::record_kind::full) &&
+                       extent * format::record_alignment >= sizeof(format::full_prefix));
+  }
+
+  /// Finds and pins the segment that holds position(), by bisection over the segments' base offsets. No segment at all, or
+  /// position() at the end of the last: segment_ is that, or none.
+  [[gnu::noinline]] errc locate() {
+    keep_lent();
+    for (;;) {
+      const std::uint64_t begun = partition_.begun().observe();
+      if (position_ < partition_.start_offset().observe()) return errc::out_of_range;
+      if (begun == 0) return position_ == 0 ? errc::ok : errc::out_of_range;
+      pinned_segment found;
+      const lookup outcome = bisect(begun, found);
+      if (outcome == lookup::moved) continue;
+      if (outcome == lookup::below) return errc::out_of_range;
+      const std::uint64_t index = position_ - found->base_offset().observe();
+      if (index > found->slots().first_without_record(0)) return errc::out_of_range;
+      adopt(std::move(found), index);
+      return errc::ok;
+    }
+  }
+
+  enum class lookup { found, below, moved };
+
+  lookup bisect(std::uint64_t begun, pinned_segment& found) {
+    std::uint64_t low = partition_.start_sequence().observe();
+    std::uint64_t high = begun;  // the base of `high` is beyond position_, or there is no such segment
+    if (low >= high) return lookup::moved;
+    // Most look near the end, so the last segment comes first.
+    for (std::uint64_t middle = high - 1; low < high; middle = low + (high - low) / 2) {
+      pinned_segment candidate;
+      switch (partition_.open(middle, os::access::read_only, candidate)) {
+        case partition::opened::pinned: break;
+        case partition::opened::retired: return lookup::moved;
+        case partition::opened::absent:
+          if (partition_.topic().closed.is_set()) {
+            throw error(errc::closed, partition_.topic().directory->path(""), "the topic was deleted");
+          }
+          if (partition_.start_sequence().observe() > middle) return lookup::moved;
+          throw error(errc::not_found, partition_.topic().directory->path(partition_.name(middle)),
+                      "a segment in the middle of the log is missing");
+      }
+      if (candidate->base_offset().observe() <= position_) {
+        // An empty segment has the base of its successor: of several candidates, the last is the one.
+        low = middle + 1;
+        found = std::move(candidate);
+      } else {
+        high = middle;
+      }
+    }
+    return found ? lookup::found : lookup::below;
+  }
+
+  enum class step { moved, stayed };
+
+  /// Goes on to the next segment, if that has begun.
+  [[gnu::noinline]] result<step> next_segment() {
+    const std::uint64_t next = segment_.sequence() + 1;
+    if (partition_.begun().observe() <= next) return step::stayed;
+    pinned_segment found;
+    switch (partition_.open(next, os::access::read_only, found)) {
+      case partition::opened::pinned: break;
+      case partition::opened::retired: located_ = false; return errc::out_of_range;
+      case partition::opened::absent:
+        if (partition_.topic().closed.is_set()) return errc::closed;
+        if (partition_.start_sequence().observe() > next) {
+          located_ = false;
+          return errc::out_of_range;
+        }
+        throw error(errc::not_found, partition_.topic().directory->path(partition_.name(next)),
+                    "the next segment is missing");
+    }
+    keep_lent();
+    adopt(std::move(found), 0);
+    return step::moved;
+  }
+
+  void adopt(pinned_segment s, std::uint64_t index) noexcept {
+    segment_ = std::move(s);
+    slots_ = segment_->slots();
+    data_begin_ = segment_->geometry().data_begin();
+    data_end_ = segment_->geometry().segment_bytes;
+    index_ = index;
+    defective_ = false;
+    located_ = true;
+  }
+
+  /// The segment is left, but runs of it are still in use.
+  void keep_lent() {
+    if (lent_ && segment_) kept_.push_back(std::move(segment_));
+    segment_ = pinned_segment();
+    located_ = false;
+  }
+
+  sync::slot_array slots_;
+  std::uint64_t index_ = 0;  // of position_ in slots_
+  std::uint64_t position_ = 0;
+  std::uint64_t data_begin_ = 0;
+  std::uint64_t data_end_ = 0;
+  bool located_ = false;
+  bool lent_ = false;
+  bool defective_ = false;
+  storage::partition& partition_;
+  pinned_segment segment_;
+  std::vector<pinned_segment> kept_;
+};
+
+}  // namespace leat::storage

@@ -1,0 +1,165 @@
+// A partition as one process sees it: its shared words, its segments' names, and the way to a pinned segment.
+//
+// Threads    any number at once; the mutex is held for system calls on this process's own mappings only.
+// Processes  steps P1 to P4 of docs/protocol.md are here; R and N are in preparation.hpp.
+#pragma once
+
+#include <leat/format/topic_file.hpp>
+#include <leat/os/directory.hpp>
+#include <leat/storage/pins.hpp>
+#include <leat/storage/segment.hpp>
+#include <leat/storage/segment_cache.hpp>
+#include <leat/sync/doorbell.hpp>
+#include <leat/sync/words.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace leat::storage {
+
+/// What all partitions of an open topic have in common.
+struct topic_context {
+  std::shared_ptr<os::directory> directory;
+  format::topic_header header;  // a checked copy: what the file says later is of no consequence
+  format::segment_geometry geometry;
+  std::uint64_t segments_to_keep;
+  sync::bell bell;
+  sync::flag closed;
+  storage::pins pins;
+};
+
+/// `0003-000000000042`: partition and sequence number of a segment.
+struct segment_name {
+  std::uint32_t partition;
+  std::uint64_t sequence;
+
+  std::string text() const { return padded(partition, 4) + "-" + padded(sequence, 16); }
+
+  /// Empty unless `text` is such a name; a temporary one has a '~' and random digits behind it.
+  static std::optional<segment_name> parse(std::string_view text) {
+    segment_name name{};
+    const char* end = text.data() + text.size();
+    const auto partition = std::from_chars(text.data(), end, name.partition);
+    if (partition.ec != std::errc{} || partition.ptr == end || *partition.ptr != '-') return std::nullopt;
+    const auto sequence = std::from_chars(partition.ptr + 1, end, name.sequence);
+    if (sequence.ec != std::errc{} || (sequence.ptr != end && *sequence.ptr != '~')) return std::nullopt;
+    return name;
+  }
+  static bool is_temporary(std::string_view text) noexcept { return text.find('~') != text.npos; }
+
+ private:
+  static std::string padded(std::uint64_t n, std::size_t width) {
+    std::string digits = std::to_string(n);
+    return std::string(width > digits.size() ? width - digits.size() : 0, '0') + digits;
+  }
+};
+
+class partition {
+ public:
+  partition(topic_context& topic, std::uint32_t id, const format::partition_words& words)
+      : topic_(topic),
+        id_(id),
+        words_(words),
+        cache_(static_cast<std::size_t>(std::min<std::uint64_t>(topic.segments_to_keep, 62) + 2)) {}
+  partition(const partition&) = delete;
+  partition& operator=(const partition&) = delete;
+
+  std::uint32_t id() const noexcept { return id_; }
+  topic_context& topic() const noexcept { return topic_; }
+
+  sync::watermark begun() const noexcept { return sync::watermark(words_.begun); }
+  sync::watermark start_offset() const noexcept { return sync::watermark(words_.start_offset); }
+  sync::watermark start_sequence() const noexcept { return sync::watermark(words_.start_sequence); }
+  sync::watermark reclaimed() const noexcept { return sync::watermark(words_.reclaimed); }
+  sync::doorbell doorbell() const noexcept { return sync::doorbell(words_.doorbell); }
+
+  std::uint32_t wake_mask() const noexcept {
+    return sync::wake_mask(topic_.header.id[0], id_);
+  }
+
+  std::string name(std::uint64_t sequence) const { return segment_name{id_, sequence}.text(); }
+  std::uint64_t lock(std::uint64_t sequence) const noexcept { return lock_byte(id_, sequence); }
+
+  enum class opened { pinned, absent, retired };
+
+  /// Pins segment `sequence`. (P1 to P4.) absent: nobody made it yet. Throws for a damaged file.
+  opened open(std::uint64_t sequence, os::access mode, pinned_segment& into) {
+    if (!topic_.pins.try_pin(lock(sequence))) return opened::retired;             // P1
+    pinned_segment pinned(topic_.pins, lock(sequence), sequence);
+    if (start_sequence().observe() > sequence) return opened::retired;            // P2
+    std::shared_ptr<const segment> mapped = map(name(sequence), mode);            // P3
+    if (mapped == nullptr) return opened::absent;
+    verify(*mapped, sequence);                                                    // P4
+    pinned.attach(std::move(mapped));
+    into = std::move(pinned);
+    return opened::pinned;
+  }
+
+  /// Maps the file of this name, or finds it mapped. Null when there is none. Without a pin, it may be anything.
+  std::shared_ptr<const segment> map(const std::string& file_name, os::access mode) {
+    const std::lock_guard guard(mutex_);
+    const auto status = topic_.directory->status(file_name);
+    if (!status) return nullptr;
+    if (auto mapped = cache_.find(*status, mode)) return mapped;
+    std::optional<os::file> file = topic_.directory->open(file_name, mode);
+    if (!file) return nullptr;
+    return keep(*file, mode);
+  }
+
+  /// Maps a file that this process has just made.
+  std::shared_ptr<const segment> map(const os::file& made) {
+    const std::lock_guard guard(mutex_);
+    return keep(made, os::access::read_write);
+  }
+
+  /// Why `s` is not segment `sequence` of this partition; empty when it is.
+  std::string defect(const segment& s, std::uint64_t sequence) const {
+    const format::segment_identity h = s.header().identity;  // one copy, so that what is checked cannot change
+    if (h.magic != format::segment_magic) return "no segment file";
+    if (h.version != format::version) return "format version " + std::to_string(h.version);
+    if (h.checksum != format::header_checksum(h)) return "the header's checksum does not match";
+    if (h.topic != topic_.header.id) return "belongs to another topic";
+    if (h.partition != id_) return "belongs to partition " + std::to_string(h.partition);
+    if (h.sequence != sequence) return "is segment " + std::to_string(h.sequence);
+    if (h.segment_bytes != topic_.geometry.segment_bytes || h.slot_count != topic_.geometry.slot_count) {
+      return "sizes differ from the topic's";
+    }
+    return {};
+  }
+
+ private:
+  void verify(const segment& s, std::uint64_t sequence) const {
+    const std::string found = defect(s, sequence);
+    if (found.empty()) return;
+    const errc code = s.header().identity.magic != format::segment_magic ? errc::foreign
+                      : s.header().identity.version != format::version   ? errc::wrong_version
+                                                                         : errc::corrupt;
+    throw error(code, topic_.directory->path(name(sequence)),
+                found + "; expected segment " + std::to_string(sequence) + " of partition " + std::to_string(id_));
+  }
+
+  std::shared_ptr<const segment> keep(const os::file& f, os::access mode) {
+    const os::file_status status = f.status();
+    if (status.bytes != topic_.geometry.segment_bytes) {
+      throw error(errc::truncated, f.path(),
+                  "the file has " + std::to_string(status.bytes) + " bytes, expected " +
+                      std::to_string(topic_.geometry.segment_bytes));
+    }
+    auto mapped = std::make_shared<const segment>(os::mapping(f, status.bytes, mode), status, topic_.geometry, mode);
+    cache_.keep(mapped);
+    return mapped;
+  }
+
+  topic_context& topic_;
+  const std::uint32_t id_;
+  const format::partition_words& words_;
+  std::mutex mutex_;
+  segment_cache cache_;
+};
+
+}  // namespace leat::storage

@@ -1,0 +1,270 @@
+// A reader: the cursors of a consumer, where each of them stands, and how the consumer waits.
+//
+// Everything about a consumer that does not depend on its types.
+#pragma once
+
+#include <leat/options.hpp>
+#include <leat/os/clock.hpp>
+#include <leat/os/fork.hpp>
+#include <leat/os/futex.hpp>
+#include <leat/storage/cursor.hpp>
+#include <leat/storage/topic_log.hpp>
+#include <leat/sync/doorbell.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+
+namespace leat::storage {
+
+/// The records that one poll took from one partition.
+struct batch_part {
+  run records;
+  std::uint32_t partition = 0;
+};
+
+class reader {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  reader(std::shared_ptr<topic_log> log, const consumer_options& options)
+      : log_(std::move(log)), options_(options), words_(std::max<std::uint32_t>(options.max_poll_records, 1)) {
+    if (options.partitions) {
+      assign(*options.partitions);
+    } else {
+      std::vector<std::uint32_t> all(log_->partitions());
+      for (std::uint32_t id = 0; id < log_->partitions(); ++id) all[id] = id;
+      assign(all);
+    }
+  }
+
+  /// Each new partition begins where the reset policy says, from now.
+  void assign(const std::vector<std::uint32_t>& partitions) {
+    for (const std::uint32_t id : partitions) require(id);
+    std::erase_if(assigned_, [&](const auto& a) { return std::ranges::find(partitions, a->cursor.of().id()) == partitions.end(); });
+    for (const std::uint32_t id : partitions) {
+      if (find(id) != nullptr) continue;
+      assigned_.push_back(std::make_unique<assigned>(log_->partition(id)));
+      reset(*assigned_.back());
+    }
+    parts_.clear();
+    parts_.reserve(assigned_.size());
+    first_ = 0;
+    mask_ = 0;
+    for (const auto& a : assigned_) mask_ |= a->cursor.of().wake_mask();
+  }
+
+  std::vector<std::uint32_t> assignment() const {
+    std::vector<std::uint32_t> ids;
+    for (const auto& a : assigned_) ids.push_back(a->cursor.of().id());
+    return ids;
+  }
+
+  void seek(std::uint32_t partition, std::uint64_t offset) {
+    assigned& a = at(partition);
+    a.cursor.seek(offset);
+    a.positioned = true;
+  }
+  void seek_to_beginning() {
+    for (const auto& a : assigned_) seek_to(*a, a->cursor.of().start_offset().observe());
+  }
+  void seek_to_end() {
+    for (const auto& a : assigned_) seek_to(*a, end_offset(a->cursor.of()));
+  }
+  std::uint64_t position(std::uint32_t partition) { return at(partition).cursor.position(); }
+  std::uint64_t lag(std::uint32_t partition) {
+    cursor& c = at(partition).cursor;
+    const std::uint64_t end = end_offset(c.of());
+    return end - std::min(c.position(), end);
+  }
+  void set_paused(std::uint32_t partition, bool paused) { at(partition).paused = paused; }
+  bool paused(std::uint32_t partition) { return at(partition).paused; }
+
+  /// Takes what is there, or waits for it; ends the life of what earlier polls took. Afterwards parts() are the records.
+  errc poll(std::chrono::nanoseconds timeout) {
+    if (os::fork_generation() != generation_) [[unlikely]] return errc::forked;
+    parts_.clear();
+    for (const auto& a : assigned_) a->cursor.release();
+    if (log_->closed()) [[unlikely]] return fail(errc::closed, log_->path(), "the topic was deleted");
+    const errc outcome = collect();
+    if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]] return outcome;
+    return wait(timeout);
+  }
+
+  std::span<const batch_part> parts() const noexcept { return parts_; }
+
+  /// What the last failing poll found, and where.
+  [[noreturn]] void raise(errc code) const {
+    throw error(code, failed_path_.empty() ? log_->path() : failed_path_,
+                failed_reason_.empty() ? std::string(detail::describe(code)) : failed_reason_);
+  }
+
+  topic_log& log() const noexcept { return *log_; }
+
+ private:
+  struct assigned {
+    explicit assigned(partition& p) : cursor(p) {}
+    storage::cursor cursor;
+    bool paused = false;
+    bool positioned = false;  // false: no position is known and the policy is to have none
+  };
+
+  // A caught-up reader that looks at its slot again at once takes the line from the producer at every record; so it pauses
+  // in between, a little longer each time.
+  static constexpr int most_pauses = 8;
+  static constexpr int looks_before_sleep = 100;
+  static constexpr int looks_per_clock = 16;
+  // A waker that died between its publish and its ring costs a sleeper this at most.
+  static constexpr std::chrono::milliseconds longest_sleep{100};
+  // A reader that cannot arm a doorbell looks by itself, this often at least.
+  static constexpr std::chrono::microseconds longest_doze{1000};
+
+  errc collect() {
+    std::span<format::slot_word> room(words_);
+    const std::size_t count = assigned_.size();
+    std::size_t i = first_;
+    for (std::size_t seen = 0; seen < count && !room.empty(); ++seen, i = i + 1 < count ? i + 1 : 0) {
+      assigned& a = *assigned_[i];
+      if (a.paused) continue;
+      if (!a.positioned) [[unlikely]] return fail_unpositioned(a);
+      const result<run> found = a.cursor.fetch(room);
+      if (!found) [[unlikely]] {
+        if (const errc failure = recover(a, found.error()); failure != errc::ok) {
+          // Others' records come first; the failure is still there at the next poll.
+          return parts_.empty() ? failure : errc::ok;
+        }
+        continue;
+      }
+      if (found->slots.empty()) continue;
+      parts_.push_back({*found, a.cursor.of().id()});
+      room = room.subspan(found->slots.size());
+    }
+    first_ = i;
+    return errc::ok;
+  }
+
+  /// Out of range: the reset policy says where to go on. Anything else is the caller's.
+  [[gnu::cold]] errc recover(assigned& a, errc failure) {
+    const std::uint64_t lost = a.cursor.position();
+    if (failure == errc::corrupt) return fail(failure, a.cursor.file_path(), a.cursor.defect());
+    if (failure == errc::closed) return fail(failure, log_->path(), "the topic was deleted");
+    if (failure != errc::out_of_range) return fail(failure, log_->path(), detail::describe(failure));
+    reset(a);
+    if (a.positioned) return errc::ok;
+    a.positioned = true;
+    a.cursor.seek(lost);
+    return fail(failure, log_->path(),
+                "offset " + std::to_string(lost) + " of partition " + std::to_string(a.cursor.of().id()) +
+                    " is out of range, and auto_offset_reset is none");
+  }
+
+  errc fail_unpositioned(const assigned& a) {
+    return fail(errc::out_of_range, log_->path(),
+                "no position is known for partition " + std::to_string(a.cursor.of().id()) +
+                    ", and auto_offset_reset is none");
+  }
+
+  void reset(assigned& a) {
+    switch (options_.auto_offset_reset) {
+      case offset_reset::latest: seek_to(a, end_offset(a.cursor.of())); break;
+      case offset_reset::earliest: seek_to(a, a.cursor.of().start_offset().observe()); break;
+      case offset_reset::none: a.positioned = false; break;
+    }
+  }
+
+  static void seek_to(assigned& a, std::uint64_t offset) noexcept {
+    a.cursor.seek(offset);
+    a.positioned = true;
+  }
+
+  [[gnu::noinline]] errc wait(std::chrono::nanoseconds timeout) {
+    const clock::time_point begin = clock::now();
+    const clock::time_point deadline =
+        timeout > clock::time_point::max() - begin ? clock::time_point::max() : begin + std::chrono::duration_cast<clock::duration>(timeout);
+    for (std::uint64_t look = 1;; ++look) {
+      if (options_.wait == wait_strategy::block && look > looks_before_sleep) {
+        sleep(std::min(deadline, clock::now() + longest_sleep));
+      } else if (options_.wait == wait_strategy::yield && look > looks_before_sleep) {
+        ::sched_yield();
+      } else {
+        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(look, most_pauses); ++i) os::pause();
+      }
+      const errc outcome = collect();
+      if (outcome != errc::ok || !parts_.empty()) return outcome;
+      if (log_->closed()) [[unlikely]] return fail(errc::closed, log_->path(), "the topic was deleted");
+      if (look % looks_per_clock == 0 || (options_.wait == wait_strategy::block && look > looks_before_sleep)) {
+        if (clock::now() >= deadline) return errc::ok;
+      }
+    }
+  }
+
+  /// W1 to W4.
+  void sleep(clock::time_point until) {
+    const std::uint32_t noted = log_->bell().note();
+    if (!arm()) return doze(until);
+    for (const auto& a : assigned_) {
+      if (!a->paused && a->cursor.ready()) return;
+    }
+    if (log_->closed()) return;
+    log_->bell().wait(noted, mask_, until);
+    dozed_ = {};
+  }
+
+  /// W2. False where producers would not see it: the topic is read-only for this process, or has a single writer and the
+  /// kernel no global barrier.
+  bool arm() const noexcept {
+    if (!log_->can_arm()) return false;
+    for (const auto& a : assigned_) {
+      if (!a->paused) a->cursor.of().doorbell().arm();
+    }
+    return log_->header().single_writer == 0 || os::global_barrier();
+  }
+
+  void doze(clock::time_point until) {
+    dozed_ = std::min<clock::duration>(dozed_ * 2 + std::chrono::microseconds(10), longest_doze);
+    std::this_thread::sleep_until(std::min(until, clock::now() + dozed_));
+  }
+
+  [[gnu::cold]] errc fail(errc code, std::string path, std::string reason) {
+    failed_path_ = std::move(path);
+    failed_reason_ = std::move(reason);
+    return code;
+  }
+
+  void require(std::uint32_t partition) const {
+    if (partition < log_->partitions()) return;
+    throw error(errc::invalid_argument, log_->path(),
+                "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log_->partitions() - 1));
+  }
+  assigned* find(std::uint32_t partition) noexcept {
+    const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->cursor.of().id() == partition; });
+    return found == assigned_.end() ? nullptr : found->get();
+  }
+  assigned& at(std::uint32_t partition) {
+    if (assigned* a = find(partition)) return *a;
+    throw error(errc::invalid_argument, log_->path(),
+                "partition " + std::to_string(partition) + " is not assigned to this consumer");
+  }
+
+  std::shared_ptr<topic_log> log_;
+  consumer_options options_;
+  const std::uint32_t generation_ = os::fork_generation();
+  std::vector<format::slot_word> words_;
+  std::vector<std::unique_ptr<assigned>> assigned_;
+  std::vector<batch_part> parts_;
+  std::size_t first_ = 0;  // where the next poll begins
+  std::uint32_t mask_ = 0;
+  clock::duration dozed_{};
+  std::string failed_path_;
+  std::string failed_reason_;
+};
+
+}  // namespace leat::storage

@@ -1,0 +1,150 @@
+// A store on its directory: the store file with the bell, and the directory of topics.
+//
+//   <store>/store               says what this is; holds the bell
+//   <store>/topics/<name>/      a topic, see topic_log.hpp
+//
+// Processes  any number may open and create the same store at once: the store file gets its name complete, and the first wins.
+// Crash      a death while creating leaves empty directories and perhaps a temporary file, which the next to create takes.
+#pragma once
+
+#include <leat/format/store_file.hpp>
+#include <leat/options.hpp>
+#include <leat/os/folder.hpp>
+#include <leat/os/mapping.hpp>
+#include <leat/os/memory_directory.hpp>
+#include <leat/storage/leftovers.hpp>
+#include <leat/sync/doorbell.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace leat::storage {
+
+/// Kafka's rules for names (Topic.validate).
+inline constexpr std::string_view legal_names =
+    "1 to 249 letters, digits, '.', '_' or '-', and is neither \".\" nor \"..\"";
+
+inline bool is_legal_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= 249 && name != "." && name != ".." && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+class store_files {
+ public:
+  static constexpr const char* file_name = "store";
+  static constexpr const char* topics_name = "topics";
+
+  /// The store in the directory at `path`.
+  static std::shared_ptr<store_files> open(const std::string& path, const store_options& options) {
+    auto directory = os::folder::open(path);
+    const bool missing = directory == nullptr || !directory->status(file_name);
+    if (options.mode == open_mode::create && !missing) throw error(errc::already_exists, path, "the store exists");
+    if (options.mode == open_mode::open && missing) throw error(errc::not_found, path, "no store here");
+    if (directory == nullptr) {
+      os::folder::make(path, options.directory_mode);
+      directory = os::folder::open(path);
+      if (directory == nullptr) throw error(errc::not_found, path, "the store was removed while it was created");
+    }
+    check_owner(*directory, options);
+    if (missing && !make_store_file(*directory, options.directory_mode) && options.mode == open_mode::create) {
+      throw error(errc::already_exists, path, "another process has just created the store");
+    }
+    return std::make_shared<store_files>(directory);
+  }
+
+  static std::shared_ptr<store_files> in_process() {
+    auto directory = std::make_shared<os::memory_directory>("in-process");
+    make_store_file(*directory, 0700);
+    return std::make_shared<store_files>(directory);
+  }
+
+  explicit store_files(std::shared_ptr<os::directory> directory) : directory_(std::move(directory)) {
+    const auto [file, mode] = os::open_as_permitted(*directory_, file_name);
+    if (!file) throw error(errc::not_found, directory_->path(file_name), "the store has no store file");
+    mapping_.emplace(*file, format::page_bytes, mode);
+    writable_ = mode == os::access::read_write;
+    verify(file->path());
+    topics_ = directory_->open_directory(topics_name);
+    if (topics_ == nullptr) throw error(errc::not_found, directory_->path(topics_name), "the store has no topics directory");
+  }
+
+  /// Removes what is left of a store whose topics were removed, if it is empty. `path`: where it is.
+  bool remove(const std::string& path) const {
+    directory_->remove_directory(topics_name);
+    directory_->remove(file_name);
+    return ::rmdir(path.c_str()) == 0;
+  }
+
+  os::directory& topics() const noexcept { return *topics_; }
+  std::string path() const { return directory_->path(""); }
+  bool writable() const noexcept { return writable_; }
+  sync::bell bell() const noexcept { return sync::bell(header().bell); }
+
+ private:
+  static void check_owner(const os::folder& directory, const store_options& options) {
+    struct stat s;
+    if (::fstat(directory.descriptor(), &s) != 0) os::throw_errno(errno, directory.path(), "read its status");
+    if ((s.st_mode & S_IWOTH) != 0) {
+      throw error(errc::permission_denied, directory.path(), "everybody may write to this directory; refusing to trust it");
+    }
+    const bool expected = options.owner ? s.st_uid == *options.owner : (s.st_uid == ::geteuid() || s.st_uid == 0);
+    if (!expected) {
+      throw error(errc::permission_denied, directory.path(),
+                  "belongs to user " + std::to_string(s.st_uid) + ", expected " +
+                      std::to_string(options.owner.value_or(::geteuid())) + " (store_options::owner)");
+    }
+  }
+
+  /// False when another was faster.
+  static bool make_store_file(os::directory& directory, mode_t mode) {
+    directory.create_directory(topics_name, mode);
+    remove_dead_temporaries(directory);
+    const std::string temporary = temporary_name(new_prefix);
+    os::file file = directory.create(temporary, mode & 0666);
+    ::flock(file.descriptor(), LOCK_EX | LOCK_NB);
+    file.reserve(format::page_bytes);
+    const os::mapping mapped(file, format::page_bytes, os::access::read_write);
+    format::store_header header{};
+    header.magic = format::store_magic;
+    header.version = format::version;
+    header.id = os::random_bits<format::unique_id>();
+    header.checksum = format::header_checksum(header);
+    std::memcpy(mapped.data(), &header, sizeof header);
+    const bool done = directory.rename(temporary, file_name) == os::rename_result::done;
+    if (!done) directory.remove(temporary);
+    return done;
+  }
+
+  static void remove_dead_temporaries(os::directory& directory) {
+    for (const std::string& name : directory.list()) {
+      if (!name.starts_with(new_prefix)) continue;
+      const auto file = directory.open(name, os::access::read_only);
+      if (file && ::flock(file->descriptor(), LOCK_EX | LOCK_NB) == 0) directory.remove(name);
+    }
+  }
+
+  void verify(const std::string& path) const {
+    const format::store_header h = header();
+    if (h.magic != format::store_magic) throw error(errc::foreign, path, "no store file");
+    if (h.version != format::version) {
+      throw error(errc::wrong_version, path,
+                  "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
+    }
+    if (h.checksum != format::header_checksum(h)) throw error(errc::corrupt, path, "the header's checksum does not match");
+  }
+
+  const format::store_header& header() const noexcept {
+    return *reinterpret_cast<const format::store_header*>(mapping_->data());
+  }
+
+  std::shared_ptr<os::directory> directory_;
+  std::shared_ptr<os::directory> topics_;
+  std::optional<os::mapping> mapping_;
+  bool writable_ = false;
+};
+
+}  // namespace leat::storage

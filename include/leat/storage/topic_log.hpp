@@ -1,0 +1,356 @@
+// A topic on its directory, opened: what all handles of a process on a topic share.
+//
+//   topics/<name>/topic                 options that never change, shared words of the partitions; its bytes are the locks
+//   topics/<name>/0003-0000000000000042 segment 42 of partition 3
+//
+// Processes  any number may open, create and delete the same topic at once: the directory gets its name complete, the first
+//            wins, and the others open what it made.
+// Crash      see leftovers.hpp.
+#pragma once
+
+#include <leat/options.hpp>
+#include <leat/storage/leftovers.hpp>
+#include <leat/storage/partition.hpp>
+#include <leat/storage/store_files.hpp>
+#include <leat/storage/type_identity.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace leat::storage {
+
+class topic_log {
+ public:
+  static constexpr const char* file_name = "topic";
+
+  /// Opens the topic, or creates it, as options.mode says. Throws wrong_type and conflicting_options with both sides' values.
+  static std::shared_ptr<topic_log> open(std::shared_ptr<store_files> store, const std::string& name,
+                                         const topic_options& options, const type_identity& value,
+                                         const type_identity& key) {
+    check_name(name, store->topics());
+    if (options.mode == open_mode::create) {
+      if (!create(*store, name, options, value, key)) {
+        throw error(errc::already_exists, store->topics().path(name), "the topic exists");
+      }
+    }
+    for (;;) {
+      if (auto directory = store->topics().open_directory(name)) {
+        if (auto log = open_directory(store, name, std::move(directory))) {
+          log->check_type(value, key);
+          log->check_options(options);
+          return log;
+        }
+        continue;  // deleted while it was opened
+      }
+      if (options.mode != open_mode::open_or_create) {
+        throw error(errc::not_found, store->topics().path(name), "no such topic");
+      }
+      create(*store, name, options, value, key);
+    }
+  }
+
+  /// Opens a topic whatever its type. Null when there is none.
+  static std::shared_ptr<topic_log> open_untyped(std::shared_ptr<store_files> store, const std::string& name) {
+    check_name(name, store->topics());
+    while (auto directory = store->topics().open_directory(name)) {
+      if (auto log = open_directory(store, name, std::move(directory))) return log;
+    }
+    return nullptr;
+  }
+
+  /// False when there is no such topic. Its users get errc::closed.
+  static bool remove(store_files& store, const std::string& name) {
+    check_name(name, store.topics());
+    const std::string gone = temporary_name(deleted_prefix);
+    if (store.topics().rename(name, gone) != os::rename_result::done) {
+      remove_leftovers(store);
+      return false;
+    }
+    finish_removal(store, gone);
+    remove_leftovers(store);
+    return true;
+  }
+
+  static std::vector<std::string> names(const store_files& store) {
+    std::vector<std::string> names = store.topics().list();
+    std::erase_if(names, [](const std::string& n) { return n.starts_with('~'); });
+    std::ranges::sort(names);
+    return names;
+  }
+
+  topic_log(std::shared_ptr<store_files> store, std::string name, std::shared_ptr<os::directory> directory,
+            const format::topic_header& header, os::mapping mapped, os::file locks, bool writable)
+      : store_(std::move(store)),
+        name_(std::move(name)),
+        mapping_(std::move(mapped)),
+        writable_(writable),
+        context_{std::move(directory),
+                 header,
+                 {header.segment_bytes, header.slot_count},
+                 segments_to_keep(header),
+                 store_->bell(),
+                 sync::flag(header_in(mapping_).closed),
+                 pins(std::move(locks))} {
+    for (std::uint32_t id = 0; id < header.partitions; ++id) {
+      partitions_.emplace_back(context_, id, words_in(mapping_, id));
+    }
+  }
+
+  const std::string& name() const noexcept { return name_; }
+  const format::topic_header& header() const noexcept { return context_.header; }
+  std::string path() const { return directory().path(""); }
+  const os::directory& directory() const noexcept { return *context_.directory; }
+  std::uint32_t partitions() const noexcept { return context_.header.partitions; }
+  storage::partition& partition(std::uint32_t id) noexcept { return partitions_[id]; }
+  bool closed() const noexcept { return context_.closed.is_set(); }
+  const sync::bell& bell() const noexcept { return context_.bell; }
+
+  /// May append: the topic's and the store's files are writable for this process.
+  bool writable() const noexcept { return writable_ && store_->writable(); }
+
+  /// May say on the doorbells that it sleeps.
+  bool can_arm() const noexcept { return writable_; }
+
+ private:
+  static const format::topic_header& header_in(const os::mapping& m) noexcept {
+    return *reinterpret_cast<const format::topic_header*>(m.data());
+  }
+  static const format::partition_words& words_in(const os::mapping& m, std::uint32_t id) noexcept {
+    return reinterpret_cast<const format::partition_words*>(m.data() + format::page_bytes)[id];
+  }
+
+  /// Kafka's rule: the oldest goes while the others are at least retention.bytes, here counted in files.
+  static std::uint64_t segments_to_keep(const format::topic_header& h) noexcept {
+    if (h.retention_bytes == unlimited) return unlimited;
+    return std::max<std::uint64_t>(1, h.retention_bytes / h.segment_bytes + (h.retention_bytes % h.segment_bytes != 0));
+  }
+
+  static void check_name(const std::string& name, const os::directory& topics) {
+    if (is_legal_name(name)) return;
+    throw error(errc::name_invalid, topics.path(name.substr(0, 300)), "a topic's name has " + std::string(legal_names));
+  }
+
+  /// Null when the topic vanished meanwhile.
+  static std::shared_ptr<topic_log> open_directory(const std::shared_ptr<store_files>& store, const std::string& name,
+                                                   std::shared_ptr<os::directory> directory) {
+    auto [file, mode] = os::open_as_permitted(*directory, file_name);
+    if (!file) {
+      if (!still_named(*store, name, *directory)) return nullptr;
+      throw error(errc::foreign, directory->path(""), "no topic: there is no topic file in it");
+    }
+    os::mapping page(*file, format::page_bytes, mode);
+    const format::topic_header header = header_in(page);
+    verify(header, file->path());
+    os::mapping mapped(*file, format::topic_file_bytes(header.partitions), mode);
+    auto log = std::make_shared<topic_log>(store, name, std::move(directory), header, std::move(mapped),
+                                           std::move(*file), mode == os::access::read_write);
+    if (!log->closed()) return log;
+    if (!still_named(*store, name, log->directory())) return nullptr;
+    throw error(errc::corrupt, log->path(), "the topic is marked as deleted, but has its name");
+  }
+
+  /// A topic that is deleted loses its name before anything else.
+  static bool still_named(const store_files& store, const std::string& name, const os::directory& directory) {
+    const auto named = store.topics().status(name);
+    const auto opened = directory.status(".");
+    return named && opened && named->same_file(*opened);
+  }
+
+  /// Everything in the header that is relied upon later.
+  static void verify(const format::topic_header& h, const std::string& path) {
+    const auto fail = [&](errc code, const std::string& reason) { throw error(code, path, reason); };
+    if (h.magic != format::topic_magic) fail(errc::foreign, "no topic file");
+    if (h.version != format::version) {
+      fail(errc::wrong_version,
+           "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
+    }
+    if (h.checksum != format::header_checksum(h)) fail(errc::corrupt, "the header's checksum does not match");
+    const bool sound = h.partitions >= 1 && h.partitions <= format::max_partitions && h.segment_bytes >= min_segment_bytes &&
+                       h.segment_bytes <= max_segment_bytes && h.segment_bytes % format::page_bytes == 0 &&
+                       h.slot_count >= 1 && h.slot_count < h.segment_bytes / 8 &&
+                       format::segment_geometry{h.segment_bytes, h.slot_count}.data_begin() < h.segment_bytes &&
+                       std::has_single_bit(h.value_alignment) && h.value_alignment <= format::page_bytes &&
+                       h.max_record_bytes <= largest_record(h) && h.timestamps <= 1 && h.single_writer <= 1 &&
+                       h.value_name[format::type_name_bytes - 1] == 0 && h.key_name[format::type_name_bytes - 1] == 0;
+    if (!sound) fail(errc::corrupt, "the header's fields contradict each other");
+  }
+
+  static constexpr std::uint64_t min_segment_bytes = 4 * format::page_bytes;
+  static constexpr std::uint64_t max_segment_bytes = std::uint64_t{16} << 30;
+  static constexpr std::uint64_t default_segment_bytes = std::uint64_t{16} << 20;
+  static constexpr std::uint64_t default_retention_bytes = std::uint64_t{256} << 20;
+  static constexpr std::uint32_t default_max_record_bytes = 1 << 20;  // Kafka's max.message.bytes is 1 MiB and 12
+  static constexpr std::uint32_t default_expected_record_bytes = 128;
+
+  /// The largest record that fits in a segment of its own, padding for its alignment included.
+  static std::uint64_t largest_record(const format::topic_header& h) noexcept {
+    const std::uint64_t data = format::segment_geometry{h.segment_bytes, h.slot_count}.data_bytes();
+    const std::uint64_t padding = h.value_alignment;
+    return data <= padding ? 0 : std::min((data - padding) & ~std::uint64_t{7}, format::max_record_bytes);
+  }
+
+  static format::topic_header header_for(const topic_options& options, const type_identity& value,
+                                         const type_identity& key, const std::string& path) {
+    const auto require = [&](bool condition, const std::string& reason) {
+      if (!condition) throw error(errc::invalid_argument, path, reason);
+    };
+    format::topic_header h{};
+    h.magic = format::topic_magic;
+    h.version = format::version;
+    h.id = os::random_bits<format::unique_id>();
+    h.partitions = options.partitions.value_or(1);
+    require(h.partitions >= 1 && h.partitions <= format::max_partitions,
+            "partitions is " + std::to_string(h.partitions) + ", expected 1 to " + std::to_string(format::max_partitions));
+    h.segment_bytes = options.segment_bytes.value_or(default_segment_bytes);
+    require(h.segment_bytes >= min_segment_bytes && h.segment_bytes <= max_segment_bytes &&
+                h.segment_bytes % format::page_bytes == 0,
+            "segment_bytes is " + std::to_string(h.segment_bytes) + ", expected a multiple of " +
+                std::to_string(format::page_bytes) + " from " + std::to_string(min_segment_bytes) + " to " +
+                std::to_string(max_segment_bytes));
+    h.retention_bytes = options.retention.bytes.value_or(default_retention_bytes);
+    require(h.retention_bytes > 0, "retention.bytes is 0, expected a size or leat::unlimited");
+    h.value_alignment = std::max<std::uint32_t>(value.alignment, format::record_alignment);
+    h.expected_record_bytes = options.expected_record_bytes.value_or(expected_record_bytes(value, key));
+    require(h.expected_record_bytes >= 1, "expected_record_bytes is 0");
+    h.slot_count = format::segment_geometry::for_records(h.segment_bytes, h.expected_record_bytes).slot_count;
+    const std::uint64_t largest = largest_record(h);
+    h.max_record_bytes = options.max_record_bytes.value_or(
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(default_max_record_bytes, largest)));
+    require(h.max_record_bytes >= 1 && h.max_record_bytes <= largest,
+            "max_record_bytes is " + std::to_string(h.max_record_bytes) + ", expected 1 to " + std::to_string(largest) +
+                ", the largest record that fits in a segment of " + std::to_string(h.segment_bytes) + " bytes");
+    h.timestamps = static_cast<std::uint32_t>(options.timestamps.value_or(timestamp_type::create_time));
+    h.single_writer = options.single_writer.value_or(false) ? 1 : 0;
+    h.file_mode = options.file_mode.value_or(0600);
+    require((h.file_mode & ~0666u) == 0 && (h.file_mode & 0600u) == 0600u,
+            "file_mode is not a file's mode with at least 0600");
+    h.created = os::realtime();
+    h.value_type = value.fingerprint;
+    h.key_type = key.fingerprint;
+    value.name.copy(h.value_name, format::type_name_bytes - 1);
+    key.name.copy(h.key_name, format::type_name_bytes - 1);
+    h.checksum = format::header_checksum(h);
+    return h;
+  }
+
+  static std::uint32_t expected_record_bytes(const type_identity& value, const type_identity&) noexcept {
+    if (value.fixed_bytes == 0) return default_expected_record_bytes;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(format::compact_size(value.fixed_bytes), 1u << 30));
+  }
+
+  /// False when a topic of this name exists already.
+  static bool create(store_files& store, const std::string& name, const topic_options& options, const type_identity& value,
+                     const type_identity& key) {
+    if (!store.writable()) {
+      throw error(errc::permission_denied, store.topics().path(name), "cannot create a topic in a store opened for reading");
+    }
+    remove_leftovers(store);
+    const format::topic_header header = header_for(options, value, key, store.topics().path(name));
+    const mode_t directory_mode = header.file_mode | ((header.file_mode & 0444) >> 2);  // who may read may enter
+    for (;;) {
+      const std::string temporary = temporary_name(new_prefix);
+      store.topics().create_directory(temporary, directory_mode);
+      const auto directory = store.topics().open_directory(temporary);
+      if (directory == nullptr) continue;  // taken for a leftover before it was owned
+      if (!directory->try_own()) continue;
+      switch (fill_and_rename(store, *directory, temporary, name, header)) {
+        case os::rename_result::done: return true;
+        case os::rename_result::exists: remove_tree(store.topics(), temporary); return false;
+        case os::rename_result::absent: break;
+      }
+    }
+  }
+
+  static os::rename_result fill_and_rename(store_files& store, os::directory& directory, const std::string& temporary,
+                                           const std::string& name, const format::topic_header& header) {
+    try {
+      os::file file = directory.create(file_name, header.file_mode);
+      const std::uint64_t bytes = format::topic_file_bytes(header.partitions);
+      file.reserve(bytes);
+      const os::mapping mapped(file, bytes, os::access::read_write);
+      std::memcpy(mapped.data(), &header, sizeof header);
+      return store.topics().rename(temporary, name);
+    } catch (const error&) {
+      if (store.topics().open_directory(temporary) == nullptr) return os::rename_result::absent;
+      remove_tree(store.topics(), temporary);
+      throw;
+    }
+  }
+
+  /// Tells the users of a topic that lost its name, and removes its files.
+  static void finish_removal(store_files& store, const std::string& gone) {
+    const auto directory = store.topics().open_directory(gone);
+    if (directory == nullptr) return;
+    directory->try_own();
+    if (const auto file = directory->open(file_name, os::access::read_write)) {
+      if (file->status().bytes >= format::page_bytes) {
+        const os::mapping page(*file, format::page_bytes, os::access::read_write);
+        sync::flag(header_in(page).closed).set();
+        store.bell().ring(~std::uint32_t{0});
+      }
+    }
+    remove_tree(store.topics(), gone);
+  }
+
+  /// What dead creators and deleters left.
+  static void remove_leftovers(store_files& store) {
+    for (const std::string& name : store.topics().list()) {
+      const bool deleted = name.starts_with(deleted_prefix);
+      if (!deleted && !name.starts_with(new_prefix)) continue;
+      const auto directory = store.topics().open_directory(name);
+      if (directory == nullptr || !directory->try_own()) continue;
+      if (deleted) {
+        finish_removal(store, name);
+      } else {
+        remove_tree(store.topics(), name);
+      }
+    }
+  }
+
+  void check_type(const type_identity& value, const type_identity& key) const {
+    const auto check = [&](const char* what, const type_identity& mine, std::uint64_t theirs, const char* their_name) {
+      if (mine.fingerprint == theirs) return;
+      throw error(errc::wrong_type, path(),
+                  std::string(what) + " type is " + their_name + " in the topic, but " + mine.name + " here");
+    };
+    check("value", value, header().value_type, header().value_name);
+    check("key", key, header().key_type, header().key_name);
+  }
+
+  void check_options(const topic_options& o) const {
+    const format::topic_header& h = header();
+    check_option("partitions", o.partitions, h.partitions);
+    check_option("segment_bytes", o.segment_bytes, h.segment_bytes);
+    check_option("retention.bytes", o.retention.bytes, h.retention_bytes);
+    check_option("max_record_bytes", o.max_record_bytes, h.max_record_bytes);
+    check_option("expected_record_bytes", o.expected_record_bytes, h.expected_record_bytes);
+    if (o.timestamps) {
+      check_option("timestamps", std::optional(static_cast<std::uint32_t>(*o.timestamps)), h.timestamps);
+    }
+    if (o.single_writer) check_option("single_writer", std::optional<std::uint32_t>(*o.single_writer), h.single_writer);
+    check_option("file_mode", o.file_mode, h.file_mode);
+  }
+
+  template <class Asked, class Has>
+  void check_option(const char* option, const std::optional<Asked>& asked, const Has& has) const {
+    if (!asked || *asked == has) return;
+    throw error(errc::conflicting_options, path(),
+                std::string(option) + " is " + std::to_string(has) + " in the topic, but " + std::to_string(*asked) +
+                    " was asked for");
+  }
+
+  std::shared_ptr<store_files> store_;
+  std::string name_;
+  os::mapping mapping_;
+  bool writable_;
+  topic_context context_;
+  std::deque<storage::partition> partitions_;
+};
+
+}  // namespace leat::storage

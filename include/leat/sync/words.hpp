@@ -1,0 +1,90 @@
+// The words that processes share, one type for each way of using one; every atomic operation of leat is in this folder.
+//
+// A type here is a view on a word of a mapping and costs nothing. The bracketed names are the edges of
+// docs/memory-model.md: each is written in one place, read in another, and carries what happened before it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace leat::sync {
+
+// A word may lie in a read-only mapping, and std::atomic_ref takes no const before C++26; only loads are done through this.
+inline std::atomic_ref<std::uint64_t> readable(const std::uint64_t& word) noexcept {
+  static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+  return std::atomic_ref<std::uint64_t>(const_cast<std::uint64_t&>(word));
+}
+
+/// A word that only grows: how far something has come. [begin] [retire]
+class watermark {
+ public:
+  explicit watermark(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  /// acquire: whatever was done before the mark was raised this far is visible.
+  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+
+  /// Raises it to `mark` unless it is there or beyond. seq_cst, since a sleeper that armed its doorbell must either see
+  /// the mark or be seen by the raiser's look at the doorbell, see doorbell.hpp.
+  void raise(std::uint64_t mark) const noexcept {
+    const std::atomic_ref<std::uint64_t> word(*word_);
+    std::uint64_t seen = word.load(std::memory_order_relaxed);  // only a first guess for the exchange
+    while (seen < mark && !word.compare_exchange_weak(seen, mark, std::memory_order_seq_cst)) {
+    }
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// A word that is settled once: everybody who settles it writes the same value, so whoever comes first decides nothing. [settle]
+class settled_word {
+ public:
+  static constexpr std::uint64_t unset = ~std::uint64_t{0};
+
+  explicit settled_word(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+  void settle(std::uint64_t value) const noexcept {
+    std::atomic_ref<std::uint64_t>(*word_).store(value, std::memory_order_release);
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// The end of what producers have taken of a data area.
+class data_tail {
+ public:
+  explicit data_tail(std::uint64_t& word) noexcept : word_(&word) {}
+
+  /// Where the taken room begins. relaxed: taking room tells nobody anything; the record is published by its slot.
+  std::uint64_t take(std::uint64_t bytes) const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).fetch_add(bytes, std::memory_order_relaxed);
+  }
+  /// relaxed: a figure for statistics and for choosing a chunk size.
+  std::uint64_t approximate() const noexcept { return readable(*word_).load(std::memory_order_relaxed); }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// A word that goes from 0 to 1 and stays there. [close] [abandon]
+class flag {
+ public:
+  explicit flag(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  bool is_set() const noexcept { return readable(*word_).load(std::memory_order_acquire) != 0; }
+  void set() const noexcept { std::atomic_ref<std::uint64_t>(*word_).store(1, std::memory_order_seq_cst); }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// One field of a record, read once from bytes that a hostile writer might change at any time, so that what was checked
+/// is what is used. relaxed: the slot's acquire has made the record visible.
+template <class Word>
+Word read_once(const Word& word) noexcept {
+  return std::atomic_ref<Word>(const_cast<Word&>(word)).load(std::memory_order_relaxed);
+}
+
+}  // namespace leat::sync

@@ -1,0 +1,101 @@
+// A topic: a partitioned log of values of one type, opened.
+//
+// Threads    copies share one state; any number of threads may use them at once.
+// Processes  any number may have the same topic open.
+// Cost       opening maps one file; segments are mapped when they are used.
+#pragma once
+
+#include <leat/codec.hpp>
+#include <leat/storage/cursor.hpp>
+#include <leat/storage/topic_log.hpp>
+#include <leat/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace leat {
+
+struct partition_description {
+  std::uint32_t partition;
+  std::uint64_t start_offset;  // lowest offset that can be read
+  std::uint64_t end_offset;    // of the next record
+};
+
+struct topic_description {
+  std::string name;
+  std::string value_type;
+  std::string key_type;
+  std::uint64_t segment_bytes;
+  std::uint64_t retention_bytes;  // a partition; leat::unlimited
+  std::uint32_t max_record_bytes;
+  timestamp_type timestamps;
+  bool single_writer;
+  mode_t file_mode;
+  leat::timestamp created;
+  std::vector<partition_description> partitions;
+};
+
+namespace detail {
+
+inline storage::partition& partition_of(storage::topic_log& log, std::uint32_t partition) {
+  if (partition < log.partitions()) return log.partition(partition);
+  throw error(errc::invalid_argument, log.path(),
+              "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
+}
+
+inline topic_description describe(storage::topic_log& log) {
+  const format::topic_header& h = log.header();
+  topic_description d{.name = log.name(),
+                      .value_type = h.value_name,
+                      .key_type = h.key_name,
+                      .segment_bytes = h.segment_bytes,
+                      .retention_bytes = h.retention_bytes,
+                      .max_record_bytes = h.max_record_bytes,
+                      .timestamps = static_cast<timestamp_type>(h.timestamps),
+                      .single_writer = h.single_writer != 0,
+                      .file_mode = h.file_mode,
+                      .created = leat::timestamp(std::chrono::nanoseconds(h.created)),
+                      .partitions = {}};
+  for (std::uint32_t id = 0; id < log.partitions(); ++id) {
+    storage::partition& p = log.partition(id);
+    const std::uint64_t start = p.start_offset().observe();
+    d.partitions.push_back({id, start, storage::end_offset(p)});
+  }
+  return d;
+}
+
+}  // namespace detail
+
+template <class Value, class Key = std::string>
+class topic {
+  static_assert(encodable<Value> && encodable<Key>, "a topic's value and key need a codec, see leat/codec.hpp");
+  static_assert(detail::alignment_of<Key>() <= format::record_alignment, "keys are aligned to 8 bytes at most");
+
+ public:
+  explicit topic(std::shared_ptr<storage::topic_log> log) : log_(std::move(log)) {}
+
+  const std::string& name() const noexcept { return log_->name(); }
+  std::uint32_t partitions() const noexcept { return log_->partitions(); }
+
+  /// The log start: lowest offset that can be read.
+  std::uint64_t start_offset(std::uint32_t partition) const {
+    return detail::partition_of(*log_, partition).start_offset().observe();
+  }
+  /// The offset of the next record: one more than the last.
+  std::uint64_t end_offset(std::uint32_t partition) const {
+    return storage::end_offset(detail::partition_of(*log_, partition));
+  }
+
+  topic_description describe() const { return detail::describe(*log_); }
+
+  const std::shared_ptr<storage::topic_log>& log() const noexcept { return log_; }
+
+ private:
+  std::shared_ptr<storage::topic_log> log_;
+};
+
+}  // namespace leat

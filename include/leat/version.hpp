@@ -1,0 +1,2 @@
+#pragma once
+#define LEAT_VERSION_MAJOR 0
