@@ -1,0 +1,29 @@
+# Configures, builds and runs the consumer project against leat, as WAY says: subdirectory or installed.
+
+file(REMOVE_RECURSE "${WORK_DIR}")
+
+if(WAY STREQUAL "installed")
+    execute_process(COMMAND "${CMAKE_COMMAND}" --install "${LEAT_BINARY_DIR}" --prefix "${WORK_DIR}/prefix"
+        OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+    set(leat_from "-DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix;${PREFIX_PATH}")
+else()
+    set(leat_from "-DLEAT_SOURCE_DIR=${LEAT_SOURCE_DIR}" "-DCMAKE_PREFIX_PATH=${PREFIX_PATH}")
+endif()
+
+execute_process(
+    COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK_DIR}/build" -G "${GENERATOR}"
+        "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" ${leat_from}
+    COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK_DIR}/build" COMMAND_ERROR_IS_FATAL ANY)
+
+# Tests, examples and install rules of leat belong to leat, not to the project that contains it.
+foreach(own leat/tests leat/examples leat/bench leat/leatConfig.cmake)
+    if(EXISTS "${WORK_DIR}/build/${own}")
+        message(FATAL_ERROR "the consumer's build contains ${own}")
+    endif()
+endforeach()
+
+execute_process(COMMAND "${WORK_DIR}/build/consumer" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+if(NOT output MATCHES "^${LEAT_VERSION}\n")
+    message(FATAL_ERROR "the consumer printed \"${output}\" instead of the version ${LEAT_VERSION}")
+endif()

@@ -1,0 +1,2 @@
+// Compiles Catch2 once, as the precompiled header of all test programs.
+#include "support/catch.hpp"
