@@ -55,7 +55,8 @@ class batch {
 
   /// Throws leat::error, with the file and the reason, where the poll failed.
   iterator begin() const {
-    if (code_ != errc::ok) [[unlikely]] from_->raise(code_);
+    if (code_ != errc::ok) [[unlikely]]
+      from_->raise(code_);
     return iterator(parts_.data());
   }
   iterator end() const noexcept { return iterator(parts_.data() + parts_.size()); }

@@ -38,8 +38,8 @@ struct codec;
 
 /// Types whose bytes are their value. Padding and pointers are the user's business: they are copied as they are.
 template <class T>
-concept plain = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
-                std::same_as<T, std::remove_cv_t<T>>;
+concept plain = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_pointer_v<T> &&
+                !std::is_array_v<T> && std::same_as<T, std::remove_cv_t<T>>;
 
 namespace detail {
 
@@ -72,13 +72,15 @@ struct codec<T> {
   static_assert(alignment <= format::page_bytes, "values are aligned to a page at most");
 
   static std::string name() {
-    return detail::type_name<T>() + ", " + std::to_string(sizeof(T)) + " bytes, aligned to " + std::to_string(alignof(T));
+    return detail::type_name<T>() + ", " + std::to_string(sizeof(T)) + " bytes, aligned to " +
+           std::to_string(alignof(T));
   }
   static constexpr std::size_t size(input) noexcept { return sizeof(T); }
   static bytes_view bytes(input value) noexcept { return std::as_bytes(std::span(&value, 1)); }
   static void encode(input value, std::span<std::byte> into) noexcept { std::memcpy(into.data(), &value, sizeof(T)); }
   static output decode(bytes_view bytes) {
-    if (bytes.size() != sizeof(T)) [[unlikely]] detail::throw_wrong_size(bytes.size(), sizeof(T));
+    if (bytes.size() != sizeof(T)) [[unlikely]]
+      detail::throw_wrong_size(bytes.size(), sizeof(T));
     if constexpr (alignof(T) > format::record_alignment) {
       if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) [[unlikely]] {
         throw error(errc::corrupt, "record", "the value is not aligned to " + std::to_string(alignof(T)) + " bytes");
@@ -99,7 +101,9 @@ struct codec<std::string_view> {
   static void encode(input text, std::span<std::byte> into) noexcept {
     text.copy(reinterpret_cast<char*>(into.data()), into.size());
   }
-  static output decode(bytes_view bytes) noexcept { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  static output decode(bytes_view bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
 };
 template <>
 struct codec<std::string> : codec<std::string_view> {};

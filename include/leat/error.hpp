@@ -14,26 +14,26 @@ namespace leat {
 
 enum class errc {
   ok = 0,
-  full,                // the device or the memory limit has no room for another segment
-  out_of_range,        // the offset lies below the log start or beyond the end
-  closed,              // the topic was deleted
-  too_large,           // the record is larger than the topic's max_record_bytes
-  mismatched,          // the expected offset is not the end of the partition
-  not_the_writer,      // another producer holds this single-writer partition
-  forked,              // the handle was made before fork() and used in the child
-  corrupt,             // a file is damaged: a word or a size in it is impossible
-  not_found,           // no such store, topic or partition
-  already_exists,      // a store or topic of this name exists
-  foreign,             // the file is not one of leat's
-  wrong_version,       // the file has a format that this version of leat does not read
-  truncated,           // the file is shorter than its header says
-  wrong_type,          // the topic holds records of another type
-  conflicting_options, // the options contradict those of the existing topic
-  invalid_argument,    // an argument or option is outside its limits
-  name_invalid,        // a name is empty, too long, or has characters that it may not have
-  permission_denied,   // the file system refused, or a store belongs to somebody else
-  unsupported,         // the kernel or file system lacks something that leat needs
-  system               // a system call failed otherwise; the reason says which and how
+  full,                 // the device or the memory limit has no room for another segment
+  out_of_range,         // the offset lies below the log start or beyond the end
+  closed,               // the topic was deleted
+  too_large,            // the record is larger than the topic's max_record_bytes
+  mismatched,           // the expected offset is not the end of the partition
+  not_the_writer,       // another producer holds this single-writer partition
+  forked,               // the handle was made before fork() and used in the child
+  corrupt,              // a file is damaged: a word or a size in it is impossible
+  not_found,            // no such store, topic or partition
+  already_exists,       // a store or topic of this name exists
+  foreign,              // the file is not one of leat's
+  wrong_version,        // the file has a format that this version of leat does not read
+  truncated,            // the file is shorter than its header says
+  wrong_type,           // the topic holds records of another type
+  conflicting_options,  // the options contradict those of the existing topic
+  invalid_argument,     // an argument or option is outside its limits
+  name_invalid,         // a name is empty, too long, or has characters that it may not have
+  permission_denied,    // the file system refused, or a store belongs to somebody else
+  unsupported,          // the kernel or file system lacks something that leat needs
+  system                // a system call failed otherwise; the reason says which and how
 };
 
 namespace detail {

@@ -102,7 +102,8 @@ class headers_view {
       std::memcpy(&value_bytes, rest_.data() + sizeof name_bytes, sizeof value_bytes);
       const std::size_t value_size = value_bytes < 0 ? 0 : static_cast<std::size_t>(value_bytes);
       const bytes_view body = rest_.subspan(format::header_prefix);
-      if (value_bytes < format::null_size || name_bytes > body.size() || value_size > body.size() - name_bytes) damaged();
+      if (value_bytes < format::null_size || name_bytes > body.size() || value_size > body.size() - name_bytes)
+        damaged();
       current_.name = {reinterpret_cast<const char*>(body.data()), name_bytes};
       current_.value = value_bytes < 0 ? std::nullopt : std::optional(body.subspan(name_bytes, value_size));
       consumed_ = format::header_prefix + name_bytes + value_size;

@@ -27,8 +27,12 @@ class loan {
   /// Nothing lent.
   loan() noexcept = default;
   loan(loan&& other) noexcept
-      : appender_(std::exchange(other.appender_, nullptr)), room_(other.room_), kind_(other.kind_),
-        value_bytes_(other.value_bytes_), tail_bytes_(other.tail_bytes_), partition_(other.partition_) {}
+      : appender_(std::exchange(other.appender_, nullptr)),
+        room_(other.room_),
+        kind_(other.kind_),
+        value_bytes_(other.value_bytes_),
+        tail_bytes_(other.tail_bytes_),
+        partition_(other.partition_) {}
   loan& operator=(loan&&) = delete;
   ~loan() {
     if (appender_ == nullptr) return;
@@ -81,7 +85,12 @@ class loan {
 
   loan(storage::appender& from, const storage::room& room, format::record_kind kind, std::size_t value_bytes,
        std::size_t tail_bytes, std::uint32_t partition) noexcept
-      : appender_(&from), room_(room), kind_(kind), value_bytes_(value_bytes), tail_bytes_(tail_bytes), partition_(partition) {
+      : appender_(&from),
+        room_(room),
+        kind_(kind),
+        value_bytes_(value_bytes),
+        tail_bytes_(tail_bytes),
+        partition_(partition) {
     appender_->lend();
     if constexpr (plain<Value> && std::is_trivially_default_constructible_v<Value>) {
       if (value_bytes_ == sizeof(Value)) ::new (bytes().data()) Value;

@@ -26,18 +26,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <span>
-#include <vector>
 #include <utility>
+#include <vector>
 
 namespace leat {
 
 struct send_options {
-  std::optional<std::uint32_t> partition = std::nullopt;   // default: as the partitioner has it
+  std::optional<std::uint32_t> partition = std::nullopt;    // default: as the partitioner has it
   std::optional<leat::timestamp> timestamp = std::nullopt;  // default: now; a log_append_time topic always takes now
   header_list headers = {};
 };
@@ -59,22 +58,25 @@ class producer {
     if (!log_->writable()) {
       throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
     }
-    for (std::uint32_t id = 0; id < log_->partitions(); ++id) appenders_.emplace_back(log_->partition(id));
+    for (std::uint32_t id = 0; id < log_->partitions(); ++id) {
+      appenders_.push_back(std::make_unique<storage::appender>(log_->partition(id)));
+    }
   }
 
   /// Appends a record without a key.
-  result<record_position> send(const value_argument& value, const send_options& options = {}) {
+  [[gnu::always_inline]] result<record_position> send(const value_argument& value, const send_options& options = {}) {
     return send(null, value, options);
   }
 
   /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
-  result<record_position> send(const key_argument& key, const value_argument& value, const send_options& options = {}) {
-    return append(key, value, options, [](storage::appender& to, const storage::room& r, format::record_kind kind,
-                                          std::uint64_t extent) {
-      const result<std::uint64_t> offset = to.publish(r, kind, extent);
-      to.ring();
-      return offset;
-    });
+  [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
+                                                      const send_options& options = {}) {
+    return append(key, value, options,
+                  [](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
+                    const result<std::uint64_t> offset = to.publish(r, kind, extent);
+                    to.ring();
+                    return offset;
+                  });
   }
 
   /// Appends a record if it gets offset `expected.offset` of `expected.partition`; otherwise mismatched, and nothing is
@@ -82,16 +84,16 @@ class producer {
   result<record_position> send_if(record_position expected, const key_argument& key, const value_argument& value,
                                   send_options options = {}) {
     options.partition = expected.partition;
-    return append(key, value, options, [&](storage::appender& to, const storage::room& r, format::record_kind kind,
-                                           std::uint64_t extent) {
-      const result<std::uint64_t> offset = to.publish_at(expected.offset, r, kind, extent);
-      if (offset) {
-        to.ring();
-      } else {
-        to.give_back(r);
-      }
-      return offset;
-    });
+    return append(key, value, options,
+                  [&](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
+                    const result<std::uint64_t> offset = to.publish_at(expected.offset, r, kind, extent);
+                    if (offset) {
+                      to.ring();
+                    } else {
+                      to.give_back(r);
+                    }
+                    return offset;
+                  });
   }
 
   /// Appends the elements of a range, values or pairs of key and value, with one look at the clock and at the sleepers.
@@ -102,7 +104,8 @@ class producer {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
     batch_result outcome;
     storage::appender* touched = nullptr;
-    const auto publish = [&](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
+    const auto publish = [&](storage::appender& to, const storage::room& r, format::record_kind kind,
+                             std::uint64_t extent) {
       if (touched != &to) {
         if (touched != nullptr) touched->ring();
         touched = &to;
@@ -139,7 +142,8 @@ class producer {
   std::uint32_t partitions() const noexcept { return log_->partitions(); }
 
  private:
-  static constexpr std::uint64_t value_alignment = std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
+  static constexpr std::uint64_t value_alignment =
+      std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
 
   /// Where a record goes, and what it takes there.
   struct placement {
@@ -152,8 +156,8 @@ class producer {
   };
 
   template <class Publish>
-  result<record_position> append(const key_argument& key, const value_argument& value, const send_options& options,
-                                 Publish&& publish) {
+  [[gnu::always_inline]] result<record_position> append(const key_argument& key, const value_argument& value,
+                                                        const send_options& options, Publish&& publish) {
     const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
     placement at;
     if (const errc failure = place(key, value_bytes, value.is_null(), options, at); failure != errc::ok) [[unlikely]] {
@@ -171,14 +175,18 @@ class producer {
     const std::uint64_t extent =
         at.kind == format::record_kind::compact ? value_bytes : at.room.size / format::record_alignment;
     const result<std::uint64_t> offset = publish(*at.to, at.room, at.kind, extent);
-    if (!offset) [[unlikely]] return offset.error();
+    if (!offset) [[unlikely]]
+      return offset.error();
     return record_position{at.partition, *offset};
   }
 
-  /// Takes room for a record and fills in everything but the value.
-  errc place(const key_argument& key, std::uint64_t value_bytes, bool null_value, const send_options& options, placement& at) {
-    if (os::fork_generation() != generation_) [[unlikely]] return errc::forked;
-    if (log_->closed()) [[unlikely]] return errc::closed;
+  /// Takes room for a record and fills in everything but the value. Inline, as its results should stay in registers.
+  [[gnu::always_inline]] errc place(const key_argument& key, std::uint64_t value_bytes, bool null_value,
+                                    const send_options& options, placement& at) {
+    if (os::fork_generation() != generation_) [[unlikely]]
+      return errc::forked;
+    if (log_->closed()) [[unlikely]]
+      return errc::closed;
 
     const bool compact = key.is_null() && options.headers.empty() && !null_value && value_bytes <= format::max_extent;
     std::optional<bytes_view> key_bytes;
@@ -190,13 +198,16 @@ class producer {
       at.headers_bytes = options.headers.encoded_size();
       size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
     }
-    if (size > log_->header().max_record_bytes) [[unlikely]] return errc::too_large;
+    if (size > log_->header().max_record_bytes) [[unlikely]]
+      return errc::too_large;
 
     at.partition = choose_partition(key_bytes, size, options);
-    if (at.partition >= appenders_.size()) [[unlikely]] return errc::invalid_argument;
-    at.to = &appenders_[at.partition];
+    if (at.partition >= appenders_.size()) [[unlikely]]
+      return errc::invalid_argument;
+    at.to = appenders_[at.partition].get();
     const errc failure = at.to->take(size, format::record_layout::value_at(at.kind), value_alignment, at.room);
-    if (failure != errc::ok) [[unlikely]] return failure;
+    if (failure != errc::ok) [[unlikely]]
+      return failure;
 
     const std::int64_t time = timestamp_of(options);
     if (compact) {
@@ -224,9 +235,11 @@ class producer {
     }
   }
 
-  std::uint32_t choose_partition(const std::optional<bytes_view>& key, std::uint64_t size, const send_options& options) {
+  std::uint32_t choose_partition(const std::optional<bytes_view>& key, std::uint64_t size,
+                                 const send_options& options) {
     if (options.partition) return *options.partition;
-    if (options_.partitioner) [[unlikely]] return options_.partitioner(key, log_->partitions());
+    if (options_.partitioner) [[unlikely]]
+      return options_.partitioner(key, log_->partitions());
     return key ? partition_of_key(*key, log_->partitions()) : sticky_.choose(size);
   }
 
@@ -235,7 +248,8 @@ class producer {
   }
 
   std::int64_t timestamp_of(const send_options& options) const noexcept {
-    const bool given = options.timestamp && log_->header().timestamps == static_cast<std::uint32_t>(timestamp_type::create_time);
+    const bool given =
+        options.timestamp && log_->header().timestamps == static_cast<std::uint32_t>(timestamp_type::create_time);
     return given ? options.timestamp->time_since_epoch().count() : now();
   }
 
@@ -244,7 +258,7 @@ class producer {
   sticky_partition sticky_;
   const std::uint32_t generation_ = os::fork_generation();
   std::vector<std::byte> key_scratch_;
-  std::deque<storage::appender> appenders_;
+  std::vector<std::unique_ptr<storage::appender>> appenders_;
 };
 
 template <class Value, class Key>

@@ -45,7 +45,8 @@ class record_view {
 
   /// Empty: null.
   std::optional<bytes_view> value_bytes() const {
-    if (is_compact()) [[likely]] return bytes_view(record_ + format::compact_prefix, format::slot_extent(word_));
+    if (is_compact()) [[likely]]
+      return bytes_view(record_ + format::compact_prefix, format::slot_extent(word_));
     const prefix p = parts();
     if (p.value_bytes < 0) return std::nullopt;
     return bytes_view(record_ + sizeof(format::full_prefix), static_cast<std::size_t>(p.value_bytes));
@@ -75,7 +76,8 @@ class record_view {
   /// The sizes in a full record's prefix, each read once and checked against the record's extent.
   prefix parts() const {
     const auto& stored = *reinterpret_cast<const format::full_prefix*>(record_);
-    prefix p{sync::read_once(stored.value_bytes), sync::read_once(stored.key_bytes), sync::read_once(stored.headers_bytes), 0};
+    prefix p{sync::read_once(stored.value_bytes), sync::read_once(stored.key_bytes),
+             sync::read_once(stored.headers_bytes), 0};
     const std::uint64_t value_bytes = p.value_bytes < 0 ? 0 : static_cast<std::uint64_t>(p.value_bytes);
     const std::uint64_t key_bytes = p.key_bytes < 0 ? 0 : static_cast<std::uint64_t>(p.key_bytes);
     p.key_at = format::record_layout::key_at(value_bytes);
@@ -88,7 +90,8 @@ class record_view {
   }
 
   bytes_view require(const std::optional<bytes_view>& bytes, const char* what) const {
-    if (!bytes) [[unlikely]] throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
+    if (!bytes) [[unlikely]]
+      throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
     return *bytes;
   }
 

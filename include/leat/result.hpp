@@ -54,7 +54,8 @@ class [[nodiscard]] result {
 
  private:
   void require() const {
-    if (code_ != errc::ok) [[unlikely]] throw leat::error(code_, "result", detail::describe(code_));
+    if (code_ != errc::ok) [[unlikely]]
+      throw leat::error(code_, "result", detail::describe(code_));
   }
 
   T value_{};

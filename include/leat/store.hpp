@@ -43,8 +43,8 @@ class store {
   /// Throws leat::error: wrong_type, conflicting_options, not_found, already_exists, name_invalid, full, ...
   template <class Value, class Key = std::string>
   leat::topic<Value, Key> topic(const std::string& name, const topic_options& options = {}) const {
-    return leat::topic<Value, Key>(storage::topic_log::open(files_, name, options, detail::identity_of<Value>(),
-                                                            detail::identity_of<Key>()));
+    return leat::topic<Value, Key>(
+        storage::topic_log::open(files_, name, options, detail::identity_of<Value>(), detail::identity_of<Key>()));
   }
 
   /// Names of the topics, sorted.
@@ -68,7 +68,8 @@ class store {
   static std::string path_of(const std::string& name_or_path) {
     if (name_or_path.find('/') != std::string::npos) return name_or_path;
     if (storage::is_legal_name(name_or_path)) return "/dev/shm/leat." + name_or_path;
-    throw error(errc::name_invalid, name_or_path.substr(0, 300), "a store's name has " + std::string(storage::legal_names));
+    throw error(errc::name_invalid, name_or_path.substr(0, 300),
+                "a store's name has " + std::string(storage::legal_names));
   }
 
   std::shared_ptr<storage::store_files> files_;

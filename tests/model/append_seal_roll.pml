@@ -8,33 +8,40 @@
  * for ever is the same as a dead one here, as it holds no lock.
  *
  * Bounded: PRODUCERS with RECORDS records of one cell each, SEGS segments of SLOTS slots and CELLS cells, chunks of 1 to
- * CHUNK cells. The steps compare nothing but a slot, the seal, the end of the array and the end of the data area, and each
- * configuration has all of them met first, last and in between: a record filled before and after the seal, seals in
- * slot 0 (a segment without records), in the middle and none (a full array), and rolls that overtake one another by one
- * segment and by two. When CELLS is less than PRODUCERS * CHUNK, two producers may seal each other out for ever (their
- * records fill more than half of a segment); a run is then cut off where it needs more than SEGS segments. In the
- * other configurations SEGS is never reached (asserted). Memory is sequentially consistent here: the
- * orderings are in docs/memory-model.md.
+ * CHUNK cells. The steps compare nothing but a slot, the seal, the end of the array and the end of the data area, and the
+ * configurations have all of them met first, last and in between: a record filled before and after the seal; the seal in
+ * slot 0 (a segment without records), in the middle, and none (a full array); rolls that overtake one another. REACH_...
+ * checks that these are reached. Where chunks of the others can use up a segment (CELLS <= (PRODUCERS - 1) * CHUNK),
+ * two producers may seal each other out for ever; a run is cut off then where it needs more than SEGS segments. In the other
+ * configurations SEGS is never reached (asserted). Memory is sequentially consistent here: the orderings are in
+ * docs/memory-model.md.
  *
- * Nobody waits for another and no step goes back, so there is no cycle in the state graph: the `cycles` configuration
- * checks that (a run without end is an error). Together with the end states: survivors always finish.
+ * Nobody waits for another and no step goes back: `cycles` checks that there is no run without end. Together with the end
+ * states: survivors always finish.
  *
  * Run: check.sh append_seal_roll.pml, in an empty directory.
  *
+// config: -DSLOTS=1 -DCELLS=2 -DCHUNK=1 -DSEGS=5
+// config: -DSLOTS=2 -DCELLS=2 -DSEGS=3
 // config: -DSLOTS=2 -DCELLS=4 -DSEGS=5
 // config: -DSLOTS=3 -DCELLS=3 -DSEGS=4
-// config: -DPRODUCERS=3 -DRECORDS=1 -DSLOTS=2 -DCELLS=2 -DCHUNK=1 -DSEGS=4
-// cycles: -DSLOTS=2 -DCELLS=4 -DSEGS=5 -DRECORDS=1
+// config: -DPRODUCERS=3 -DRECORDS=1 -DSLOTS=1 -DCELLS=3 -DCHUNK=1 -DSEGS=4
+// config: -DPRODUCERS=3 -DRECORDS=1 -DSLOTS=2 -DCELLS=3 -DCHUNK=1 -DSEGS=3
+// cycles: -DSLOTS=3 -DCELLS=3 -DSEGS=4
+ *
+// bug: REACH_EMPTY -DSLOTS=2 -DCELLS=2 (not a bug, a state that must be reached) a segment without records
+// bug: REACH_OVERTAKEN -DSLOTS=1 -DCELLS=2 -DCHUNK=1 -DSEGS=5 (the same) S5 two segments behind
+// bug: REACH_GALLOP -DSLOTS=3 -DCELLS=3 -DSEGS=4 (the same) a search that steps over a record
  *
 // bug: BUG_PUBLISH_BEFORE_FILL the slot is taken before the record is written
 // bug: BUG_DROP_AT_SEAL a filled record that meets the seal is acknowledged, but not carried into the next segment
 // bug: BUG_PUBLISH_STORE publishes by load and store instead of CAS
-// bug: BUG_SEAL_STORE seals by load and store instead of CAS
+// bug: BUG_SEAL_STORE -DSLOTS=2 -DCELLS=2 seals by load and store instead of CAS
 // bug: BUG_SPACE_LOAD_STORE takes a chunk by load and store instead of fetch_add
-// bug: BUG_STEP_OVER_SEAL the search for a free slot takes the seal for a record
-// bug: BUG_COUNT_OWN counts the records up to the slot this producer believed free, instead of up to the seal
-// bug: BUG_SETTLE_BEFORE_SEAL counts before the seal stands
-// bug: BUG_SKIP_S5 does not raise begun
+// bug: BUG_STEP_OVER_SEAL -DSLOTS=2 -DCELLS=2 the search for a free slot takes the seal for a record
+// bug: BUG_COUNT_OWN -DSLOTS=2 -DCELLS=2 counts the records up to the slot this producer believed free, not to the seal
+// bug: BUG_SETTLE_BEFORE_SEAL -DSLOTS=2 -DCELLS=2 counts before the seal stands
+// bug: BUG_SKIP_S5 -DSLOTS=2 -DCELLS=2 does not raise begun
 // bug: BUG_BEGIN_BY_MAKER leaves S4 and S5 to the maker of the successor
 // bug: BUG_BEGIN_BEFORE_SETTLE S5 before S4
 // bug: BUG_BEGUN_STORE stores begun instead of raising it
@@ -152,7 +159,7 @@ A3:	if
 		:: SLOT(s, i) != 0 && SLOT(s, i) != SEALED ->
 			if
 			:: i++; goto A3
-			:: i + 2 < SLOTS -> goto gallop
+			:: i + 1 < SLOTS -> goto gallop
 			fi
 #endif
 #endif
@@ -169,12 +176,15 @@ A4:	atomic {
 		fi
 	}
 
-	/* A search that goes two slots at a time: all slots before one that holds a record hold records. */
+	/* A search that looks ahead instead of trying: all slots below one that holds a record hold records. */
 	STEP(gallop)
 		if
-		:: SLOT(s, i + 2) == 0 -> i++
-		:: SLOT(s, i + 2) == SEALED -> n = i + 2; goto carry
-		:: SLOT(s, i + 2) != 0 && SLOT(s, i + 2) != SEALED -> i = i + 3
+		:: SLOT(s, i + 1) == 0 -> i++
+		:: SLOT(s, i + 1) == SEALED -> n = i + 1; goto carry
+		:: SLOT(s, i + 1) != 0 && SLOT(s, i + 1) != SEALED -> i = i + 2
+#ifdef REACH_GALLOP
+			; assert(false)
+#endif
 		fi;
 		goto A3
 	END
@@ -222,6 +232,9 @@ again:	if
 		:: true -> SLOT(s, i) = SEALED
 #else
 		:: SLOT(s, i) == 0 -> SLOT(s, i) = SEALED
+#ifdef REACH_EMPTY
+			; assert(i != 0)
+#endif
 		:: SLOT(s, i) == SEALED
 		:: SLOT(s, i) != 0 && SLOT(s, i) != SEALED -> i++; goto again
 #endif
@@ -246,7 +259,7 @@ S3:	pos = 0; left = 0; i = 0;
 		fi;
 		if
 		:: t == SEGS ->
-#if CELLS >= PRODUCERS * CHUNK
+#if CELLS > (PRODUCERS - 1) * CHUNK
 			assert(false);
 #endif
 			goto dead   /* cut off: see above */
@@ -272,6 +285,9 @@ S4:
 #endif
 #ifndef BUG_SKIP_S5
 	STEP(begin)
+#ifdef REACH_OVERTAKEN
+		assert(begun <= t + 1);
+#endif
 #ifdef BUG_BEGUN_STORE
 		assert(begun <= t + 1); begun = t + 1
 #else

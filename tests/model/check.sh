@@ -2,7 +2,8 @@
 # check.sh FILE.pml: checks a model exhaustively with spin, in the current directory, which should be a fresh one.
 #   // config: -D...    a configuration that must hold (without such a line: the model as it is)
 #   // cycles: -D...    a configuration that must hold and have no run without end
-#   // bug: BUG_X ...   a planted bug that must be found in one of the configurations (in that order)
+#   // bug: BUG_X [-D...] what it is
+#                        a planted bug (or a state) that must be found, in the given configuration or in one of those above
 set -u
 model=${1:?usage: check.sh FILE.pml}
 case $model in /*) ;; *) model=$PWD/$model ;; esac
@@ -22,7 +23,7 @@ run() {
 	spin $1 -a "$model" >spin.out 2>&1 && [ -f pan.c ] ||
 		{ echo "spin failed:"; cat spin.out; return 1; }
 	# shellcheck disable=SC2086
-	"$CC" -O2 -w -DVECTORSZ=4096 -DMEMLIM=4000 $2 -o pan pan.c >cc.out 2>&1 ||
+	"$CC" -w -DVECTORSZ=4096 -DMEMLIM=4000 $2 -o pan pan.c >cc.out 2>&1 ||
 		{ echo "$CC failed:"; cat cc.out; return 1; }
 	# shellcheck disable=SC2086
 	./pan -m200000 $3 >pan.out 2>&1
@@ -34,7 +35,8 @@ run() {
 
 # A search is complete when nothing was cut off.
 complete() {
-	! grep -qE 'max search depth too small|out of memory|Search not completed|aborting|hash conflict.*bitstate|Bit statespace' pan.out
+	grep -qE '^Full statespace search' pan.out &&
+		! grep -qE 'max search depth too small|out of memory|Search not completed|aborting' pan.out
 }
 
 report() { printf '%-6s %-58s %10s states %7s s\n' "$1" "$2" "${states:-?}" "${seconds:-?}"; }
@@ -53,16 +55,23 @@ sed -n 's,^// config: *,,p' "$model" >configs
 sed -n 's,^// cycles: *,,p' "$model" >cycles
 sed -n 's,^// bug: *,,p' "$model" >bugs
 
-while IFS= read -r flags <&3; do hold "${flags:-as it is}" "$flags" "-DSAFETY" ""; done 3<configs
-while IFS= read -r flags <&3; do hold "no endless run $flags" "$flags" "-DNP" "-l"; done 3<cycles
+while IFS= read -r flags <&3; do hold "${flags:-as it is}" "$flags" "-O2 -DSAFETY" ""; done 3<configs
+while IFS= read -r flags <&3; do hold "no endless run $flags" "$flags" "-O2 -DNP" "-l"; done 3<cycles
 
 while read -r bug rest <&3; do
-	found=
 	grep -q "^#if.*\\b$bug\\b" "$model" || { failed=1; echo "FAILED $bug: the model does not use it"; continue; }
+	own=
+	while case $rest in -D*) true ;; *) false ;; esac; do
+		own="$own ${rest%% *}"
+		rest=${rest#* }
+	done
+	if [ -n "$own" ]; then echo "$own" >places; else cp configs places; fi
+	found=
+	# -O0: found after few states, so compiling takes longer than searching.
 	while IFS= read -r flags <&4; do
-		run "$flags -D$bug" "-DSAFETY" "" || { found=broken; break; }
+		run "$flags -D$bug" "-O0 -DSAFETY" "" || { found=broken; break; }
 		[ "$errors" = 0 ] || { found=yes; break; }
-	done 4<configs
+	done 4<places
 	case $found in
 	yes) report found "$bug" ;;
 	broken) failed=1; echo "FAILED $bug" ;;

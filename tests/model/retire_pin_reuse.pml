@@ -5,43 +5,48 @@
  * include/leat/os/lock_file.hpp (the locks), and the opening in include/leat/storage/appender.hpp and cursor.hpp.
  *
  * Each atomic block is one access to shared memory or one system call; before each of them the process may die, and the
- * kernel then drops its locks. P3 and the reading of the header it leads to (P4) are one step: the header of a file is only
- * written by the holder of an exclusive lock, which the pin excludes (asserted where the header is written).
+ * kernel then drops its locks. P4 is one step with P2, since a file's header is written only by the holder of the exclusive
+ * lock on its name, which the pin excludes (asserted where it is written).
  *
- * Two producers append FIRST and SECOND records; a segment has one slot, so each record needs a roll, and each roll makes a
- * file. KEEP segments stay behind the one that is written. A reader (-DREADER) follows from the log start; a tidier
- * (-DTIDIER) removes the leftovers once, as a producer that opens the partition does. Slots beyond the first and seals are
- * in append_seal_roll.pml.
+ * Two producers append FIRST and SECOND records; a segment has one slot, so each record needs a roll, and each roll needs
+ * a file. KEEP segments stay. A reader (-DREADER) follows from the log start, or (-DAT=s) pins segment s once, at any time;
+ * a tidier (-DTIDIER) removes leftovers once, as a producer that opens the partition does. -DDEATHLESS: nobody dies. Seals
+ * and slots beyond the first are in append_seal_roll.pml.
  *
- * Bounded: the number of records. Everything in the steps is relative: a name is made, live, retired or gone. The
- * configurations let one producer stop anywhere while the other makes, fills, retires, unlinks or reuses the segment that
- * the first is making, the one before and the one behind: a full turn of a name's life and of a file's. REACH_... checks
- * that these ends are reached. Memory is sequentially consistent here.
+ * Bounded: the number of records. Everything in the steps is relative: a name is not made, live, retired, lost, or late.
+ * The configurations let one producer stop anywhere while the other makes, fills, retires, unlinks or reuses the segments
+ * before, at and behind the one that the first is at work on: a full turn in the life of a name and of a file. REACH_...
+ * checks that these are reached. Memory is sequentially consistent here.
  *
  * Nobody waits for another, and a step back is taken only where another went forward: `cycles` checks that there is no run
  * without end. Together with the end states: survivors always finish.
  *
  * Run: check.sh retire_pin_reuse.pml, in an empty directory.
  *
-// config: -DFIRST=3 -DSECOND=1 -DREADER
-// config: -DFIRST=2 -DSECOND=2
-// cycles: -DFIRST=2 -DSECOND=1 -DREADER
+// config: -DFIRST=3 -DSECOND=2
+// config: -DFIRST=2 -DSECOND=1 -DREADER
+// config: -DFIRST=3 -DSECOND=1 -DREADER -DAT=1
+// config: -DFIRST=2 -DSECOND=1 -DTIDIER
+// config: -DFIRST=3 -DSECOND=2 -DKEEP=2
+// cycles: -DFIRST=2 -DSECOND=2
  *
-// bug: REACH_REUSE (not a bug, a state that must be reached) a file lives under its third name
-// bug: REACH_LATE (the same) a late name
-// bug: REACH_UNLINK_PINNED (the same) a pinned file loses its name
-// bug: REACH_SOURCE_GONE (the same) a spare loses its name while it is prepared
-// bug: BUG_CHECK_BEFORE_OPEN the start is checked before the file is opened, and not again
-// bug: BUG_SKIP_P2 a pin without the check
-// bug: BUG_REUSE_WITHOUT_LOCK a retired file is taken although it is pinned
-// bug: BUG_OWN_PIN the kernel turns the process's own shared lock into the exclusive one
-// bug: BUG_REUSE_UNRETIRED a spare is taken from sealed segments that are not retired
-// bug: BUG_RENAME_REPLACES N5 replaces the file of another that was faster
-// bug: BUG_UNLOCK_BEFORE_RENAME the exclusive lock is given back between N3 and N5
-// bug: BUG_CLEAR_AFTER_RENAME N2 and N3 behind N5
-// bug: BUG_KEEP_LATE the start is not checked after the rename
-// bug: BUG_RECLAIMED_PAST reclaimed is raised past names that others still hold
-// bug: BUG_START_STORE start_sequence is stored instead of raised
+// bug: REACH_REUSE -DFIRST=3 -DSECOND=1 (not a bug, a state that must be reached) a file that was renamed twice
+// bug: REACH_LATE -DFIRST=3 -DSECOND=1 (the same) a late name
+// bug: REACH_UNLINK_PINNED -DFIRST=3 -DSECOND=1 (the same) a pinned file loses its name
+// bug: REACH_SOURCE_GONE -DFIRST=3 -DSECOND=1 (the same) a spare loses its name while it is prepared
+ *
+// bug: BUG_CHECK_BEFORE_OPEN -DFIRST=3 -DSECOND=1 -DREADER -DAT=1 -DDEATHLESS the start is checked before the open, and not behind it
+// bug: BUG_SKIP_P2 -DFIRST=2 -DSECOND=2 a pin without the check
+// bug: BUG_REUSE_WITHOUT_LOCK -DFIRST=2 -DSECOND=2 a retired file is taken although it is pinned
+// bug: BUG_OWN_PIN -DFIRST=2 -DSECOND=2 the kernel turns the process's own shared lock into the exclusive one
+// bug: BUG_REUSE_UNRETIRED -DFIRST=2 -DSECOND=2 a spare is taken from sealed segments that are not retired
+// bug: BUG_RENAME_REPLACES -DFIRST=2 -DSECOND=2 N5 replaces the file of another that was faster
+// bug: BUG_UNLOCK_BEFORE_RENAME -DFIRST=2 -DSECOND=2 the exclusive lock is given back between N3 and N5
+// bug: BUG_CLEAR_AFTER_RENAME -DFIRST=2 -DSECOND=2 N2 and N3 behind N5
+// bug: BUG_SKIP_N4 -DFIRST=3 -DSECOND=1 no pin on the name that is given in N5
+// bug: BUG_KEEP_LATE -DFIRST=3 -DSECOND=1 the start is not checked after the rename
+// bug: BUG_RECLAIMED_PAST -DFIRST=2 -DSECOND=2 reclaimed is raised past names that others still hold
+// bug: BUG_START_STORE -DFIRST=2 -DSECOND=2 start_sequence is stored instead of raised
  */
 
 #ifndef FIRST
@@ -86,7 +91,11 @@ byte finished, deaths;
 byte lives[FILES + 1];
 #endif
 
+#ifdef DEATHLESS
+#define STEP(label) label: atomic {
+#else
 #define STEP(label) label: atomic { if :: goto dead :: true fi;
+#endif
 #define END }
 #define BIT(p) (1 << (p))
 
@@ -233,13 +242,8 @@ inline check_unused(me, file) {
 		fi \
 	END
 #define P3(L, me, q) STEP(L##_open) OPENED(me) = name[q]; opened_lost = (name[q] != 0 && lost[q]) END
-#ifdef NOGHOST
-#define P4_FIRST
-#else
-#define P4_FIRST && !opened_lost
-#endif
 #define P4(L, me, q) L##_verify: atomic { \
-		assert(OPENED(me) == 0 || (sequence[OPENED(me)] == q P4_FIRST)); \
+		assert(OPENED(me) == 0 || (sequence[OPENED(me)] == q && !opened_lost)); \
 		pinned[me] = (OPENED(me) != 0) }
 #ifdef BUG_CHECK_BEFORE_OPEN
 #define PIN(L, me, q, own, refused) \
@@ -419,8 +423,11 @@ clear:	last = 0;
 #endif
 
 	/* N4 */
-pin:	P1(N4, p, t, s, give_up)
+pin:
+#ifndef BUG_SKIP_N4
+	P1(N4, p, t, s, give_up)
 	P2(N4, p, t, s, give_up)
+#endif
 
 	/* N5 */
 	STEP(N5)

@@ -30,8 +30,8 @@ struct topic_header {
   std::uint32_t single_writer;  // 0 or 1
   std::uint32_t file_mode;
   std::uint32_t value_alignment;
-  std::int64_t created;       // nanoseconds since 1970
-  std::uint64_t value_type;   // fingerprints, see codec.hpp
+  std::int64_t created;      // nanoseconds since 1970
+  std::uint64_t value_type;  // fingerprints, see codec.hpp
   std::uint64_t key_type;
   char value_name[type_name_bytes];  // what the fingerprints stand for, zero-terminated, for messages
   char key_name[type_name_bytes];

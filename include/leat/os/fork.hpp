@@ -19,8 +19,6 @@ inline const bool registered = [] {
 
 }  // namespace fork_detail
 
-inline std::uint32_t fork_generation() noexcept {
-  return fork_detail::generation.load(std::memory_order_relaxed);
-}
+inline std::uint32_t fork_generation() noexcept { return fork_detail::generation.load(std::memory_order_relaxed); }
 
 }  // namespace leat::os

@@ -25,8 +25,7 @@ inline void futex_wake(const std::uint32_t& word, std::uint32_t mask) noexcept {
 
 /// Makes this process one whose running threads all pass a full barrier when another calls global_barrier().
 inline bool join_global_barrier() noexcept {
-  static const bool joined =
-      ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
+  static const bool joined = ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
   return joined;
 }
 inline bool global_barrier() noexcept { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }

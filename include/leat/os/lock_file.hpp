@@ -40,7 +40,7 @@ class lock_file {
 
  private:
   static struct flock on(std::uint64_t byte, int type) noexcept {
-    struct flock lock {};
+    struct flock lock{};
     lock.l_type = static_cast<short>(type);
     lock.l_whence = SEEK_SET;
     lock.l_start = static_cast<off_t>(byte);

@@ -13,7 +13,8 @@ namespace leat::os {
 class mapping {
  public:
   /// Maps the first `bytes` of `f`, which has them: checked here, since touching what is not there would be a SIGBUS.
-  mapping(const file& f, std::uint64_t bytes, access mode) try : region_(checked(f, bytes), boost_mode(mode), 0, bytes) {
+  mapping(const file& f, std::uint64_t bytes, access mode) try
+      : region_(checked(f, bytes), boost_mode(mode), 0, bytes) {
   } catch (const boost::interprocess::interprocess_exception& e) {
     throw_errno(e.get_native_error(), f.path(), "map " + std::to_string(bytes) + " bytes");
   }

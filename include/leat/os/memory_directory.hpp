@@ -14,7 +14,9 @@ class memory_directory final : public directory {
  public:
   explicit memory_directory(std::string path) : path_(std::move(path)) {}
 
-  std::string path(std::string_view name) const override { return name.empty() ? path_ : path_ + "/" + std::string(name); }
+  std::string path(std::string_view name) const override {
+    return name.empty() ? path_ : path_ + "/" + std::string(name);
+  }
 
   std::optional<file> open(const std::string& name, access mode) const override {
     const std::lock_guard guard(mutex_);

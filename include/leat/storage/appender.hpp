@@ -52,7 +52,7 @@ class appender {
 
   /// A1. Room for `size` bytes (a multiple of 8), whose byte at `prefix` lies at a multiple of `alignment` in the file.
   /// full, not_the_writer; throws leat::error for what is rarer.
-  errc take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment, room& into) {
+  [[gnu::always_inline]] errc take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment, room& into) {
     for (;;) {
       const std::uint64_t begin = format::align_up(chunk_begin_ + prefix, alignment) - prefix;
       if (begin + size <= chunk_end_) [[likely]] {
@@ -60,7 +60,8 @@ class appender {
         into = {bytes_ + begin, begin, size, sequence_};
         return errc::ok;
       }
-      if (const errc failure = refill(size + (alignment - format::record_alignment)); failure != errc::ok) return failure;
+      if (const errc failure = refill(size + (alignment - format::record_alignment)); failure != errc::ok)
+        return failure;
     }
   }
 
@@ -72,11 +73,12 @@ class appender {
 
   /// A3: makes the filled room a record, and gives its offset. `extent` is that of the slot word. A4 is left to the
   /// caller, who rings once behind the last record of a batch.
-  result<std::uint64_t> publish(room r, format::record_kind kind, std::uint64_t extent) {
+  [[gnu::always_inline]] result<std::uint64_t> publish(room r, format::record_kind kind, std::uint64_t extent) {
     for (;;) {
       if (r.sequence == sequence_) [[likely]] {
         const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
-        if (slot != none) [[likely]] return base_offset_ + slot;
+        if (slot != none) [[likely]]
+          return base_offset_ + slot;
       }
       if (const errc failure = carry_on(r); failure != errc::ok) return failure;
     }
@@ -142,8 +144,9 @@ class appender {
   }
 
   /// A3: the slot that took `word`, or none: the segment has ended.
-  std::uint64_t claim_slot(format::slot_word word) noexcept {
-    if (next_slot_ < slots_.size() && try_slot(next_slot_, word) == format::slot_free) [[likely]] return next_slot_++;
+  [[gnu::always_inline]] std::uint64_t claim_slot(format::slot_word word) noexcept {
+    if (next_slot_ < slots_.size() && try_slot(next_slot_, word) == format::slot_free) [[likely]]
+      return next_slot_++;
     return claim_later_slot(word);
   }
 
@@ -168,8 +171,8 @@ class appender {
     room next;
     // Any residue modulo the largest alignment is kept, so that the value stays aligned wherever it lies in the record.
     const std::uint64_t residue = r.position % format::page_bytes;
-    const std::uint64_t alignment = std::max<std::uint64_t>(partition_.topic().header.value_alignment,
-                                                            format::record_alignment);
+    const std::uint64_t alignment =
+        std::max<std::uint64_t>(partition_.topic().header.value_alignment, format::record_alignment);
     const std::uint64_t prefix = (alignment - residue % alignment) % alignment;
     if (const errc failure = take(r.size, prefix, alignment, next); failure != errc::ok) return failure;
     std::memcpy(next.bytes, filled, r.size);
@@ -187,8 +190,9 @@ class appender {
         const std::uint64_t wanted = std::max(chunk_size_, need);
         const std::uint64_t begin = segment_->data_tail().take(wanted);
         if (begin < geometry_.data_begin()) {
-          throw error(errc::corrupt, file_path(), "the data tail is " + std::to_string(begin) + ", expected at least " +
-                                                      std::to_string(geometry_.data_begin()));
+          throw error(errc::corrupt, file_path(),
+                      "the data tail is " + std::to_string(begin) + ", expected at least " +
+                          std::to_string(geometry_.data_begin()));
         }
         if (begin <= geometry_.segment_bytes && need <= geometry_.segment_bytes - begin) {
           chunk_begin_ = begin;
@@ -234,8 +238,8 @@ class appender {
       pinned_segment next;
       switch (partition_.open(next_sequence, os::access::read_write, next)) {
         case partition::opened::pinned:
-          next->base_offset().settle(next_base);                // S4
-          partition_.begun().raise(next_sequence + 1);          // S5
+          next->base_offset().settle(next_base);        // S4
+          partition_.begun().raise(next_sequence + 1);  // S5
           leave(left);
           adopt(std::move(next), next_base);
           return errc::ok;

@@ -21,7 +21,7 @@ namespace leat::storage {
 
 /// Records that lie one behind the other in one segment.
 struct run {
-  const std::byte* bytes = nullptr;        // of the segment's file
+  const std::byte* bytes = nullptr;  // of the segment's file
   std::uint64_t first_offset = 0;
   std::span<const format::slot_word> slots;  // checked: each record lies within the segment's data area
 };
@@ -90,7 +90,8 @@ class cursor {
   /// Ends the life of all runs returned before.
   void release() noexcept {
     lent_ = false;
-    if (!kept_.empty()) [[unlikely]] kept_.clear();
+    if (!kept_.empty()) [[unlikely]]
+      kept_.clear();
   }
 
   /// Where and what the damage is, after errc::corrupt.
@@ -126,7 +127,8 @@ class cursor {
     if (position < data_begin_) return false;  // free, sealed, or nonsense
     const std::uint64_t extent = format::slot_extent(word);
     const bool compact = format::is_kind(word, format::record_kind::compact);
-    const std::uint64_t end = position + (compact ? format::compact_prefix + extent : extent * format::record_alignment);
+    const std::uint64_t end =
+        position + (compact ? format::compact_prefix + extent : extent * format::record_alignment);
     if (end > data_end_) return false;
     return compact || (format::is_kind(word, format::record_kind::full) &&
                        extent * format::record_alignment >= sizeof(format::full_prefix));

@@ -12,6 +12,7 @@
 #include <leat/sync/doorbell.hpp>
 #include <leat/sync/words.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace leat::storage {
 
@@ -65,7 +67,7 @@ class partition {
       : topic_(topic),
         id_(id),
         words_(words),
-        cache_(static_cast<std::size_t>(std::min<std::uint64_t>(topic.segments_to_keep, 62) + 2)) {}
+        cache_(cache_capacity(topic.segments_to_keep)) {}
   partition(const partition&) = delete;
   partition& operator=(const partition&) = delete;
 
@@ -78,9 +80,7 @@ class partition {
   sync::watermark reclaimed() const noexcept { return sync::watermark(words_.reclaimed); }
   sync::doorbell doorbell() const noexcept { return sync::doorbell(words_.doorbell); }
 
-  std::uint32_t wake_mask() const noexcept {
-    return sync::wake_mask(topic_.header.id[0], id_);
-  }
+  std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }
 
   std::string name(std::uint64_t sequence) const { return segment_name{id_, sequence}.text(); }
   std::uint64_t lock(std::uint64_t sequence) const noexcept { return lock_byte(id_, sequence); }
@@ -89,12 +89,13 @@ class partition {
 
   /// Pins segment `sequence`. (P1 to P4.) absent: nobody made it yet. Throws for a damaged file.
   opened open(std::uint64_t sequence, os::access mode, pinned_segment& into) {
-    if (!topic_.pins.try_pin(lock(sequence))) return opened::retired;             // P1
+    if (!topic_.pins.try_pin(lock(sequence))) return opened::retired;  // P1
     pinned_segment pinned(topic_.pins, lock(sequence), sequence);
-    if (start_sequence().observe() > sequence) return opened::retired;            // P2
-    std::shared_ptr<const segment> mapped = map(name(sequence), mode);            // P3
+    std::shared_ptr<const segment> mapped = map(name(sequence), mode);  // P2
+    // P3, after P2: a name that was retired before it was opened may lead to a late file, see N5.
+    if (start_sequence().observe() > sequence) return opened::retired;
     if (mapped == nullptr) return opened::absent;
-    verify(*mapped, sequence);                                                    // P4
+    verify(*mapped, sequence);  // P4
     pinned.attach(std::move(mapped));
     into = std::move(pinned);
     return opened::pinned;
@@ -109,6 +110,21 @@ class partition {
     std::optional<os::file> file = topic_.directory->open(file_name, mode);
     if (!file) return nullptr;
     return keep(*file, mode);
+  }
+
+  /// The retired names that may still lead to a file, as far as this process knows. What it has dealt with it does not look
+  /// at again, even while a stopped process keeps `reclaimed` back.
+  std::vector<std::uint64_t> retired_names() {
+    const std::lock_guard guard(mutex_);
+    const std::uint64_t end = start_sequence().observe();
+    for (std::uint64_t r = std::max(listed_, reclaimed().observe()); r < end; ++r) retired_.push_back(r);
+    listed_ = std::max(listed_, end);
+    return retired_;
+  }
+  void name_is_gone(std::uint64_t r) {
+    const std::lock_guard guard(mutex_);
+    std::erase(retired_, r);
+    if (reclaimed().observe() == r) reclaimed().raise(r + 1);
   }
 
   /// Maps a file that this process has just made.
@@ -155,11 +171,19 @@ class partition {
     return mapped;
   }
 
+  /// The files in circulation (those kept, one prepared, some spare), each mapped for reading and for writing. A log that
+  /// keeps more than some is not in steady state, so a bound does no harm.
+  static std::size_t cache_capacity(std::uint64_t segments_to_keep) noexcept {
+    return static_cast<std::size_t>(2 * (std::min<std::uint64_t>(segments_to_keep, 60) + 4));
+  }
+
   topic_context& topic_;
   const std::uint32_t id_;
   const format::partition_words& words_;
   std::mutex mutex_;
   segment_cache cache_;
+  std::uint64_t listed_ = 0;            // all retired names below are in retired_, or gone
+  std::vector<std::uint64_t> retired_;  // usually empty
 };
 
 }  // namespace leat::storage

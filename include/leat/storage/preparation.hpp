@@ -87,8 +87,7 @@ class preparation {
   /// R2 and R3.
   bool take_spare() {
     topic_context& topic = partition_.topic();
-    const std::uint64_t end = partition_.start_sequence().observe();
-    for (std::uint64_t r = partition_.reclaimed().observe(); r < end; ++r) {
+    for (const std::uint64_t r : partition_.retired_names()) {
       const pins::refusal refusal = topic.pins.try_own(partition_.lock(r));
       if (refusal == pins::refusal::exclusive) continue;  // its recycler is at work, or was stopped; either may be
       pins::ownership right;
@@ -104,7 +103,7 @@ class preparation {
       }
       if (file != nullptr) file->abandoned().set();
       topic.directory->remove(name);
-      reclaimed_past(r);
+      partition_.name_is_gone(r);
     }
     return false;
   }
@@ -168,7 +167,7 @@ class preparation {
     }
     temporary_.clear();
     if (right_) {
-      reclaimed_past(source_);
+      partition_.name_is_gone(source_);
       right_ = {};
     }
     if (partition_.start_sequence().observe() <= target_) return outcome::in_place;
@@ -177,19 +176,15 @@ class preparation {
     return outcome::late;
   }
 
-  void reclaimed_past(std::uint64_t r) noexcept {
-    if (partition_.reclaimed().observe() == r) partition_.reclaimed().raise(r + 1);
-  }
-
   partition& partition_;
   const std::uint64_t target_;
   const std::uint32_t generation_ = os::fork_generation();  // the child of a fork does not finish its parent's work
   std::shared_ptr<const segment> spare_;
   std::uint64_t to_clear_ = 0;
-  pins::ownership right_;            // to the retired name `source_`, where the file is a spare
+  pins::ownership right_;  // to the retired name `source_`, where the file is a spare
   std::uint64_t source_ = fresh;
-  std::string temporary_;            // the name of a new file until it has its own
-  std::optional<os::file> maker_;    // and its descriptor
+  std::string temporary_;          // the name of a new file until it has its own
+  std::optional<os::file> maker_;  // and its descriptor
 };
 
 /// Makes segment `target` at once, unless it is there or retired.

@@ -49,7 +49,9 @@ class reader {
   /// Each new partition begins where the reset policy says, from now.
   void assign(const std::vector<std::uint32_t>& partitions) {
     for (const std::uint32_t id : partitions) require(id);
-    std::erase_if(assigned_, [&](const auto& a) { return std::ranges::find(partitions, a->cursor.of().id()) == partitions.end(); });
+    std::erase_if(assigned_, [&](const auto& a) {
+      return std::ranges::find(partitions, a->cursor.of().id()) == partitions.end();
+    });
     for (const std::uint32_t id : partitions) {
       if (find(id) != nullptr) continue;
       assigned_.push_back(std::make_unique<assigned>(log_->partition(id)));
@@ -90,12 +92,15 @@ class reader {
 
   /// Takes what is there, or waits for it; ends the life of what earlier polls took. Afterwards parts() are the records.
   errc poll(std::chrono::nanoseconds timeout) {
-    if (os::fork_generation() != generation_) [[unlikely]] return errc::forked;
+    if (os::fork_generation() != generation_) [[unlikely]]
+      return errc::forked;
     parts_.clear();
     for (const auto& a : assigned_) a->cursor.release();
-    if (log_->closed()) [[unlikely]] return fail(errc::closed, log_->path(), "the topic was deleted");
+    if (log_->closed()) [[unlikely]]
+      return fail(errc::closed, log_->path(), "the topic was deleted");
     const errc outcome = collect();
-    if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]] return outcome;
+    if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]]
+      return outcome;
     return wait(timeout);
   }
 
@@ -134,7 +139,8 @@ class reader {
     for (std::size_t seen = 0; seen < count && !room.empty(); ++seen, i = i + 1 < count ? i + 1 : 0) {
       assigned& a = *assigned_[i];
       if (a.paused) continue;
-      if (!a.positioned) [[unlikely]] return fail_unpositioned(a);
+      if (!a.positioned) [[unlikely]]
+        return fail_unpositioned(a);
       const result<run> found = a.cursor.fetch(room);
       if (!found) [[unlikely]] {
         if (const errc failure = recover(a, found.error()); failure != errc::ok) {
@@ -167,9 +173,9 @@ class reader {
   }
 
   errc fail_unpositioned(const assigned& a) {
-    return fail(errc::out_of_range, log_->path(),
-                "no position is known for partition " + std::to_string(a.cursor.of().id()) +
-                    ", and auto_offset_reset is none");
+    return fail(
+        errc::out_of_range, log_->path(),
+        "no position is known for partition " + std::to_string(a.cursor.of().id()) + ", and auto_offset_reset is none");
   }
 
   void reset(assigned& a) {
@@ -187,8 +193,9 @@ class reader {
 
   [[gnu::noinline]] errc wait(std::chrono::nanoseconds timeout) {
     const clock::time_point begin = clock::now();
-    const clock::time_point deadline =
-        timeout > clock::time_point::max() - begin ? clock::time_point::max() : begin + std::chrono::duration_cast<clock::duration>(timeout);
+    const clock::time_point deadline = timeout > clock::time_point::max() - begin
+                                           ? clock::time_point::max()
+                                           : begin + std::chrono::duration_cast<clock::duration>(timeout);
     for (std::uint64_t look = 1;; ++look) {
       if (options_.wait == wait_strategy::block && look > looks_before_sleep) {
         sleep(std::min(deadline, clock::now() + longest_sleep));
@@ -199,7 +206,8 @@ class reader {
       }
       const errc outcome = collect();
       if (outcome != errc::ok || !parts_.empty()) return outcome;
-      if (log_->closed()) [[unlikely]] return fail(errc::closed, log_->path(), "the topic was deleted");
+      if (log_->closed()) [[unlikely]]
+        return fail(errc::closed, log_->path(), "the topic was deleted");
       if (look % looks_per_clock == 0 || (options_.wait == wait_strategy::block && look > looks_before_sleep)) {
         if (clock::now() >= deadline) return errc::ok;
       }
@@ -241,8 +249,9 @@ class reader {
 
   void require(std::uint32_t partition) const {
     if (partition < log_->partitions()) return;
-    throw error(errc::invalid_argument, log_->path(),
-                "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log_->partitions() - 1));
+    throw error(
+        errc::invalid_argument, log_->path(),
+        "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log_->partitions() - 1));
   }
   assigned* find(std::uint32_t partition) noexcept {
     const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->cursor.of().id() == partition; });

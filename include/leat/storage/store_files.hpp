@@ -29,7 +29,8 @@ inline constexpr std::string_view legal_names =
 
 inline bool is_legal_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= 249 && name != "." && name != ".." && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
 }
 
@@ -69,7 +70,8 @@ class store_files {
     writable_ = mode == os::access::read_write;
     verify(file->path());
     topics_ = directory_->open_directory(topics_name);
-    if (topics_ == nullptr) throw error(errc::not_found, directory_->path(topics_name), "the store has no topics directory");
+    if (topics_ == nullptr)
+      throw error(errc::not_found, directory_->path(topics_name), "the store has no topics directory");
   }
 
   /// Removes what is left of a store whose topics were removed, if it is empty. `path`: where it is.
@@ -89,7 +91,8 @@ class store_files {
     struct stat s;
     if (::fstat(directory.descriptor(), &s) != 0) os::throw_errno(errno, directory.path(), "read its status");
     if ((s.st_mode & S_IWOTH) != 0) {
-      throw error(errc::permission_denied, directory.path(), "everybody may write to this directory; refusing to trust it");
+      throw error(errc::permission_denied, directory.path(),
+                  "everybody may write to this directory; refusing to trust it");
     }
     const bool expected = options.owner ? s.st_uid == *options.owner : (s.st_uid == ::geteuid() || s.st_uid == 0);
     if (!expected) {
@@ -134,7 +137,8 @@ class store_files {
       throw error(errc::wrong_version, path,
                   "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
     }
-    if (h.checksum != format::header_checksum(h)) throw error(errc::corrupt, path, "the header's checksum does not match");
+    if (h.checksum != format::header_checksum(h))
+      throw error(errc::corrupt, path, "the header's checksum does not match");
   }
 
   const format::store_header& header() const noexcept {

@@ -90,12 +90,8 @@ class topic_log {
         name_(std::move(name)),
         mapping_(std::move(mapped)),
         writable_(writable),
-        context_{std::move(directory),
-                 header,
-                 {header.segment_bytes, header.slot_count},
-                 segments_to_keep(header),
-                 store_->bell(),
-                 sync::flag(header_in(mapping_).closed),
+        context_{std::move(directory),     header,         {header.segment_bytes, header.slot_count},
+                 segments_to_keep(header), store_->bell(), sync::flag(header_in(mapping_).closed),
                  pins(std::move(locks))} {
     for (std::uint32_t id = 0; id < header.partitions; ++id) {
       partitions_.emplace_back(context_, id, words_in(mapping_, id));
@@ -171,9 +167,10 @@ class topic_log {
            "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
     }
     if (h.checksum != format::header_checksum(h)) fail(errc::corrupt, "the header's checksum does not match");
-    const bool sound = h.partitions >= 1 && h.partitions <= format::max_partitions && h.segment_bytes >= min_segment_bytes &&
-                       h.segment_bytes <= max_segment_bytes && h.segment_bytes % format::page_bytes == 0 &&
-                       h.slot_count >= 1 && h.slot_count < h.segment_bytes / 8 &&
+    const bool sound = h.partitions >= 1 && h.partitions <= format::max_partitions &&
+                       h.segment_bytes >= min_segment_bytes && h.segment_bytes <= max_segment_bytes &&
+                       h.segment_bytes % format::page_bytes == 0 && h.slot_count >= 1 &&
+                       h.slot_count < h.segment_bytes / 8 &&
                        format::segment_geometry{h.segment_bytes, h.slot_count}.data_begin() < h.segment_bytes &&
                        std::has_single_bit(h.value_alignment) && h.value_alignment <= format::page_bytes &&
                        h.max_record_bytes <= largest_record(h) && h.timestamps <= 1 && h.single_writer <= 1 &&
@@ -205,8 +202,9 @@ class topic_log {
     h.version = format::version;
     h.id = os::random_bits<format::unique_id>();
     h.partitions = options.partitions.value_or(1);
-    require(h.partitions >= 1 && h.partitions <= format::max_partitions,
-            "partitions is " + std::to_string(h.partitions) + ", expected 1 to " + std::to_string(format::max_partitions));
+    require(
+        h.partitions >= 1 && h.partitions <= format::max_partitions,
+        "partitions is " + std::to_string(h.partitions) + ", expected 1 to " + std::to_string(format::max_partitions));
     h.segment_bytes = options.segment_bytes.value_or(default_segment_bytes);
     require(h.segment_bytes >= min_segment_bytes && h.segment_bytes <= max_segment_bytes &&
                 h.segment_bytes % format::page_bytes == 0,
@@ -245,10 +243,11 @@ class topic_log {
   }
 
   /// False when a topic of this name exists already.
-  static bool create(store_files& store, const std::string& name, const topic_options& options, const type_identity& value,
-                     const type_identity& key) {
+  static bool create(store_files& store, const std::string& name, const topic_options& options,
+                     const type_identity& value, const type_identity& key) {
     if (!store.writable()) {
-      throw error(errc::permission_denied, store.topics().path(name), "cannot create a topic in a store opened for reading");
+      throw error(errc::permission_denied, store.topics().path(name),
+                  "cannot create a topic in a store opened for reading");
     }
     remove_leftovers(store);
     const format::topic_header header = header_for(options, value, key, store.topics().path(name));

@@ -66,7 +66,8 @@ class doorbell {
   /// A4, and D1 to D4 where somebody sleeps. Right behind the publishing CAS.
   void ring_if_armed(const bell& store_bell, std::uint32_t mask) const noexcept {
     const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_seq_cst);
-    if ((seen & 1) != 0) [[unlikely]] ring(seen, store_bell, mask);
+    if ((seen & 1) != 0) [[unlikely]]
+      ring(seen, store_bell, mask);
   }
 
   /// A4 behind a plain store, in a process that has joined the global barrier: the compiler must not swap the two, the
@@ -74,17 +75,20 @@ class doorbell {
   void ring_if_armed_alone(const bell& store_bell, std::uint32_t mask) const noexcept {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_relaxed);
-    if ((seen & 1) != 0) [[unlikely]] ring(seen, store_bell, mask);
+    if ((seen & 1) != 0) [[unlikely]]
+      ring(seen, store_bell, mask);
   }
 
   /// The same where the process could not join: a read-modify-write is the barrier.
   void ring_if_armed_fenced(const bell& store_bell, std::uint32_t mask) const noexcept {
     const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).fetch_add(0, std::memory_order_seq_cst);
-    if ((seen & 1) != 0) [[unlikely]] ring(seen, store_bell, mask);
+    if ((seen & 1) != 0) [[unlikely]]
+      ring(seen, store_bell, mask);
   }
 
  private:
-  [[gnu::noinline, gnu::cold]] void ring(std::uint32_t seen, const bell& store_bell, std::uint32_t mask) const noexcept {
+  [[gnu::noinline, gnu::cold]] void ring(std::uint32_t seen, const bell& store_bell,
+                                         std::uint32_t mask) const noexcept {
     store_bell.ring(mask);
     std::atomic_ref<std::uint32_t>(*word_).compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
   }

@@ -38,8 +38,8 @@ class slot_array {
   /// must be impossible. On x86-64 the locked instruction is the barrier already.
   format::slot_word try_publish(std::uint64_t i, format::slot_word word) const noexcept {
     format::slot_word seen = format::slot_free;
-    std::atomic_ref<std::uint64_t>(words_[i])
-        .compare_exchange_strong(seen, word, std::memory_order_seq_cst, std::memory_order_acquire);
+    std::atomic_ref<std::uint64_t>(words_[i]).compare_exchange_strong(seen, word, std::memory_order_seq_cst,
+                                                                      std::memory_order_acquire);
     return seen;
   }
 

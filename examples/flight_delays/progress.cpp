@@ -1,0 +1,59 @@
+#include "progress.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include <unistd.h>
+
+namespace demo {
+
+using namespace std::chrono_literals;
+
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
+  return text;
+}
+
+progress::progress(const workload& work, const scoreboard& board)
+    : work_(work), board_(board), terminal_(::isatty(STDOUT_FILENO) == 1), interval_(terminal_ ? 200ms : 1000ms) {}
+
+void progress::show() {
+  const auto now = steady_clock::now();
+  if (now < next_) return;
+  const std::uint64_t counted_now = counted();
+  const double seconds = std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  const auto counted_before = std::exchange(last_counted_, counted_now);
+  const double rate = counted_now < counted_before ? 0 : static_cast<double>(counted_now - counted_before) / seconds;
+  next_ = now + interval_;
+  const double elapsed = std::chrono::duration<double>(now - board_.steady_start).count();
+  if (elapsed < 0) return;
+  std::printf("%s%6.1f s  %s of %s sent, %s counted, %s/s%s", terminal_ ? "\r\033[K" : "", elapsed,
+              grouped(sent()).c_str(), grouped(work_.records()).c_str(), grouped(counted_now).c_str(),
+              grouped(static_cast<std::uint64_t>(rate)).c_str(), terminal_ ? "" : "\n");
+  std::fflush(stdout);
+}
+
+void progress::say(std::chrono::nanoseconds when, const std::string& what) const {
+  std::printf("%s%6.1f s  %s\n", terminal_ ? "\r\033[K" : "", std::chrono::duration<double>(when).count(),
+              what.c_str());
+  std::fflush(stdout);
+}
+
+void progress::finish() const {
+  if (terminal_) std::printf("\r\033[K");
+}
+
+std::uint64_t progress::sent() const noexcept {
+  std::uint64_t sum = 0;
+  for (const worker_score& s : board_.producers) sum += s.records.load(std::memory_order_relaxed);
+  return sum;
+}
+
+std::uint64_t progress::counted() const noexcept {
+  std::uint64_t sum = 0;
+  for (const worker_score& s : board_.consumers) sum += s.records.load(std::memory_order_relaxed);
+  return sum;
+}
+
+}  // namespace demo

@@ -1,0 +1,41 @@
+// The line that says how far the run is: renewed in place on a terminal, otherwise once a second.
+#pragma once
+
+#include "scoreboard.hpp"
+#include "workload.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace demo {
+
+/// 1234567 as 1,234,567.
+std::string grouped(std::uint64_t number);
+
+class progress {
+ public:
+  progress(const workload& work, const scoreboard& board);
+
+  /// When show() has something to show.
+  steady_clock::time_point next() const noexcept { return next_; }
+  void show();
+
+  /// A line of its own.
+  void say(std::chrono::nanoseconds when, const std::string& what) const;
+  void finish() const;
+
+ private:
+  std::uint64_t sent() const noexcept;
+  std::uint64_t counted() const noexcept;
+
+  const workload& work_;
+  const scoreboard& board_;
+  const bool terminal_;
+  const std::chrono::milliseconds interval_;
+  steady_clock::time_point next_ = steady_clock::now();
+  steady_clock::time_point last_ = next_;
+  std::uint64_t last_counted_ = 0;
+};
+
+}  // namespace demo

@@ -1,0 +1,77 @@
+// What is measured, in anonymous memory that all processes share. No record and no figure goes through here: the topics
+// carry those.
+#pragma once
+
+#include "gap_track.hpp"
+#include "latency_histogram.hpp"
+#include "settings.hpp"
+
+#include <leat/types.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <system_error>
+
+#include <sys/mman.h>
+
+namespace demo {
+
+using steady_clock = std::chrono::steady_clock;
+
+inline leat::timestamp wall_clock() { return std::chrono::system_clock::now(); }
+
+/// One producer or consumer and its replacement. The supervisor looks at the counters while they run (relaxed: nothing
+/// else is published by them), and at the rest when they have ended.
+struct worker_score {
+  std::atomic<std::uint64_t> records{0};     // sent or counted
+  std::atomic<std::uint64_t> resumed_at{0};  // `records`, where the last to start took up
+  std::atomic<std::int64_t> resumed_when{0};  // nanoseconds since the start
+  gap_track gaps;
+  latency_histogram latency;  // of consumers
+
+  void resume(std::uint64_t at, std::chrono::nanoseconds when) noexcept {
+    records.store(at, std::memory_order_relaxed);
+    resumed_at.store(at, std::memory_order_relaxed);
+    resumed_when.store(when.count(), std::memory_order_relaxed);
+  }
+  void one_more() noexcept {  // there is one writer, so this needs no locked addition
+    records.store(records.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+};
+
+struct scoreboard {
+  leat::timestamp start;  // set before anybody is started
+  steady_clock::time_point steady_start;
+  std::array<worker_score, most_producers> producers;
+  std::array<worker_score, most_consumers> consumers;
+
+  void start_in(std::chrono::milliseconds delay) {
+    start = wall_clock() + delay;
+    steady_start = steady_clock::now() + delay;
+  }
+};
+
+/// A T in memory that children of fork() share.
+template <class T>
+class shared {
+ public:
+  shared() : place_(::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (place_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    ::new (place_) T;
+  }
+  shared(const shared&) = delete;
+  shared& operator=(const shared&) = delete;
+  ~shared() { ::munmap(place_, sizeof(T)); }
+
+  T& operator*() const noexcept { return *std::launder(static_cast<T*>(place_)); }
+  T* operator->() const noexcept { return &**this; }
+
+ private:
+  void* place_;
+};
+
+}  // namespace demo

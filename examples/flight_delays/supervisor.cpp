@@ -1,0 +1,82 @@
+#include "supervisor.hpp"
+
+#include "consumer.hpp"
+#include "producer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace demo {
+
+using namespace std::chrono_literals;
+
+std::string name_of(role who, std::uint32_t id) {
+  return (who == role::producer ? "producer " : "consumer ") + std::to_string(id);
+}
+
+supervisor::supervisor(const signal_watch& signals, const workload& work, std::string store_name, scoreboard& board)
+    : signals_(signals),
+      work_(work),
+      store_name_(std::move(store_name)),
+      board_(board),
+      progress_(work, board),
+      crew_(signals),
+      producers_(work.options.producers),
+      consumers_(work.options.consumers) {}
+
+void supervisor::run() {
+  board_.start_in(100ms);
+  start_all();
+  plan_kills();
+  while (!crew_.empty()) {
+    const auto now = progress_.next();
+    signals_.wait(kills_.empty() ? now : std::min(now, kills_.back().when));
+    crew_.reap();
+    if (!kills_.empty() && steady_clock::now() >= kills_.back().when) {
+      const planned_kill due = kills_.back();
+      kills_.pop_back();
+      replace(due);
+    }
+    progress_.show();
+  }
+  progress_.finish();
+}
+
+void supervisor::start_all() {
+  for (std::uint32_t id = 0; id < consumers_.size(); ++id) consumers_[id] = start(role::consumer, id);
+  for (std::uint32_t id = 0; id < producers_.size(); ++id) producers_[id] = start(role::producer, id);
+}
+
+pid_t supervisor::start(role who, std::uint32_t id) {
+  return crew_.start(name_of(who, id), [this, who, id] {
+    (who == role::producer ? run_producer : run_consumer)(store_name_, work_, id, board_);
+  });
+}
+
+void supervisor::plan_kills() {
+  const auto at = [&](double percent) {
+    const std::chrono::duration<double> after(work_.seconds() * percent / 100);
+    return board_.steady_start + std::chrono::duration_cast<steady_clock::duration>(after);
+  };
+  kills_ = {{at(work_.options.kill_producer_at), role::producer, work_.options.producers / 2},
+            {at(work_.options.kill_consumer_at), role::consumer, work_.options.consumers / 2}};
+  std::ranges::sort(kills_, std::ranges::greater{}, &planned_kill::when);
+}
+
+void supervisor::replace(const planned_kill& plan) {
+  pid_t& place = (plan.who == role::producer ? producers_ : consumers_)[plan.id];
+  const pid_t dead = place;
+  const auto when = wall_clock() - board_.start;
+  crew_.kill(dead);
+  const std::uint64_t records = score(plan.who, plan.id).records.load(std::memory_order_relaxed);
+  place = start(plan.who, plan.id);
+  replacements_.push_back({plan.who, plan.id, dead, place, when, records});
+  progress_.say(when, name_of(plan.who, plan.id) + " (process " + std::to_string(dead) +
+                          ") was killed with SIGKILL; process " + std::to_string(place) + " takes its place");
+}
+
+worker_score& supervisor::score(role who, std::uint32_t id) const {
+  return who == role::producer ? board_.producers[id] : board_.consumers[id];
+}
+
+}  // namespace demo

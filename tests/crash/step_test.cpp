@@ -1,0 +1,250 @@
+// A producer is interrupted after every instruction of an append, and killed or left standing there; each time another
+// producer appends and a consumer reads on at once.
+#include "support/history.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace leat_tests;
+using state = traced_child::state;
+
+namespace {
+
+constexpr std::uint64_t keep = 3;
+constexpr std::size_t large = 5000;  // two records fill a segment
+constexpr std::uint32_t most_victims = 100'000;
+
+struct progress {
+  counter acknowledged[most_victims];
+};
+
+/// The survivors, a producer and a consumer, in this process; and the victims.
+class scene {
+ public:
+  scene(std::size_t before, std::size_t sends, std::size_t bytes)
+      : before_(before), sends_(sends), bytes_(bytes), log_(open_log(place_.store(), tiny(keep))), out_(log_),
+        in_(log_, {.auto_offset_reset = leat::offset_reset::none}) {
+    in_.seek({0, 0});
+    carry_on(0);
+  }
+
+  /// A producer at the mark before the sends that are to be interrupted. Another mark comes behind them.
+  traced_child victim() {
+    const std::uint32_t id = ++victims_;
+    if (id >= most_victims) fail("too many victims");
+    return traced_child([this, id] {
+      producer out(open_log(place_.store()));
+      std::uint64_t n = 0;
+      const auto send = [&](std::size_t bytes) {
+        const auto made = payload(id, n, bytes);
+        if (!out.send(view(made))) fail("a victim's send failed");
+        page_->acknowledged[id] = ++n;
+      };
+      for (std::size_t i = 0; i < before_; ++i) send(64);
+      traced_child::mark();
+      for (std::size_t i = 0; i < sends_; ++i) send(bytes_);
+      traced_child::mark();
+    });
+  }
+
+  /// The survivors append, `rolls` segments at least, and read everything there is.
+  void carry_on(std::uint64_t rolls) {
+    const std::uint64_t segments = begun(log_);
+    do {
+      const auto made = payload(0, sent_, rolls == 0 ? 64 : large);
+      if (!out_.send(view(made))) fail("the survivor's send failed");
+      ++sent_;
+    } while (begun(log_) < segments + rolls);
+    read_all();
+  }
+
+  /// Everything that was acknowledged was read, once and in order; and not more than the last, unacknowledged record of each.
+  void check() {
+    read_all();
+    if (seen_.count(0) != sent_) fail("the survivor's records are not all there");
+    for (; checked_ < victims_; ++checked_) check_victim(checked_ + 1);
+  }
+
+  void check_files() {
+    {
+      producer fresh(log_);
+      send_numbered(fresh, ++victims_, 0);
+      page_->acknowledged[victims_] = 1;
+    }
+    check();
+    CHECK(files_of(log_).temporary == 0);
+    CHECK(files_of(log_).segments <= keep + 2);
+  }
+
+  const topic& log() const { return log_; }
+
+ private:
+  void read_all() {
+    const std::uint64_t end = log_.end_offset(0);
+    while (seen_.next_offset() < end) {
+      for (const auto& record : in_.poll()) seen_.add(record);
+    }
+  }
+  void check_victim(std::uint32_t id) {
+    const std::uint64_t acknowledged = page_->acknowledged[id];
+    const std::uint64_t seen = seen_.count(id);
+    if (seen == acknowledged || seen == acknowledged + 1) return;
+    fail("victim " + std::to_string(id) + " was told of " + std::to_string(acknowledged) + " records, but " +
+         std::to_string(seen) + " are there");
+  }
+
+  const std::size_t before_;
+  const std::size_t sends_;
+  const std::size_t bytes_;
+  shared_place place_;
+  shared<progress> page_;
+  const topic log_;
+  producer out_;
+  consumer in_;
+  stream_check seen_;
+  std::uint64_t sent_ = 0;
+  std::uint32_t victims_ = 0;
+  std::uint32_t checked_ = 0;
+};
+
+/// Instructions between the marks.
+std::uint64_t instructions(scene& s) {
+  traced_child v = s.victim();
+  v.to_mark();
+  std::uint64_t count = 0;
+  while (v.step() == state::stepping) ++count;
+  v.kill();
+  return count;
+}
+
+/// Kills a victim behind k instructions, for as many k as there is time for, in random order; for each, the survivors
+/// carry on, before the kill if it is `left_standing` and after it in any case.
+void interrupt_at_instructions(scene& s, std::uint64_t rolls, bool left_standing, std::chrono::milliseconds time) {
+  const std::uint64_t all = instructions(s);
+  std::vector<std::uint64_t> order(all + 1);
+  std::iota(order.begin(), order.end(), std::uint64_t{0});
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(seed()));
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  std::size_t done = 0;
+  for (const std::uint64_t k : order) {
+    INFO("interrupted behind instruction " << k << " of " << all);
+    traced_child v = s.victim();
+    v.to_mark();
+    for (std::uint64_t i = 0; i < k && v.step() == state::stepping; ++i) {
+    }
+    if (left_standing) s.carry_on(rolls);
+    v.kill();
+    s.carry_on(rolls);
+    s.check();
+    ++done;
+    if (std::chrono::steady_clock::now() > deadline) break;
+  }
+  INFO("interrupted at " << done << " of " << all << " instructions");
+  CHECK(all > 50);
+  CHECK(done > 10);
+  s.check_files();
+}
+
+}  // namespace
+
+TEST_CASE("a producer killed behind any instruction of an append delays nobody and the log is whole") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  scene s(1, 1, 64);
+  interrupt_at_instructions(s, 0, false, std::chrono::seconds(6));
+}
+
+TEST_CASE("a producer stopped behind any instruction of an append delays nobody and the log is whole") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  scene s(1, 1, 64);
+  interrupt_at_instructions(s, 3, true, std::chrono::seconds(4));
+}
+
+TEST_CASE("a producer killed behind any instruction of a roll delays nobody and the log is whole") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  scene s(0, 3, large);
+  s.carry_on(keep + 2);
+  interrupt_at_instructions(s, 2, false, std::chrono::seconds(6));
+}
+
+TEST_CASE("a producer stopped behind any instruction of a roll delays nobody and the log is whole") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  scene s(0, 3, large);
+  s.carry_on(keep + 2);
+  interrupt_at_instructions(s, keep + 2, true, std::chrono::seconds(6));
+}
+
+// Between two system calls a roll only reads, or clears a file that nobody else may use: so these are the moments that count.
+TEST_CASE("a producer killed or stopped at any system call of joining and rolling delays nobody and the log is whole") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  dice random(4);
+  for (const bool joining : {false, true}) {
+    scene s(joining ? 0 : 1, 3, large);
+    s.carry_on(keep + 2);
+    const auto interrupt = [&](unsigned k, bool left_standing, std::uint64_t rolls) {
+      INFO("interrupted at system call " << k);
+      traced_child v = s.victim();
+      v.to_mark();
+      for (unsigned i = 0; i < k; ++i) {
+        if (v.to_system_call() == state::stepping) continue;
+        v.kill();
+        return false;
+      }
+      for (std::uint64_t i = random.roll(40); i > 0 && v.step() == state::stepping; --i) {
+      }
+      if (left_standing) s.carry_on(rolls);
+      v.kill();
+      s.carry_on(rolls);
+      s.check();
+      return true;
+    };
+    for (const bool left_standing : {false, true}) {
+      for (const std::uint64_t rolls : {1, 6}) {
+        unsigned k = 0;
+        while (interrupt(k, left_standing, rolls)) ++k;
+        CHECK(k > 20);
+      }
+    }
+    s.check_files();
+  }
+}
+
+TEST_CASE("a producer goes on correctly from any system call of a roll after others have rolled past it") {
+  watchdog dog;
+  scene s(1, 3, large);
+  s.carry_on(keep + 2);
+  for (const std::uint64_t rolls : {1, 8}) {
+    // One victim, interrupted at each of its system calls: its way changes with what the others did meanwhile.
+    traced_child all_along = s.victim();
+    all_along.to_mark();
+    unsigned calls = 0;
+    while (all_along.to_system_call() == state::stepping) {
+      s.carry_on(rolls);
+      if (++calls > 10'000) fail("it comes to no end while others roll past it");
+    }
+    all_along.let_go();
+    CHECK(calls > 20);
+    s.check();
+    // One interruption each.
+    for (unsigned k = 0;; ++k) {
+      traced_child v = s.victim();
+      v.to_mark();
+      unsigned i = 0;
+      while (i < k && v.to_system_call() == state::stepping) ++i;
+      const bool within = i == k;
+      if (within) {
+        s.carry_on(rolls);
+        v.to_mark();
+      }
+      v.let_go();
+      s.carry_on(1);
+      s.check();
+      if (!within) break;
+    }
+  }
+  s.check_files();
+}

@@ -1,0 +1,187 @@
+// Producers and consumers that are stopped at any moment, for as long as it takes, and then go on.
+#include "support/history.hpp"
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace leat_tests;
+
+namespace {
+
+struct progress {
+  counter read;
+  counter target;
+  counter stop;
+  counter sent[3];
+  counter seen[3];
+  counter polls;
+};
+
+constexpr std::uint64_t window = 60;
+
+void send_for_ever(const topic& log, std::uint32_t id, progress& page, std::size_t largest) {
+  producer out(log);
+  std::uint64_t last = 0;
+  for (std::uint64_t n = 0; page.stop == 0; ++n) {
+    while (last >= page.read + window && page.stop == 0) std::this_thread::yield();
+    last = send_numbered(out, id, n, largest);
+    page.sent[id] = n + 1;
+  }
+}
+
+void stop_at_random(std::uint64_t keep, std::size_t largest, unsigned stops, std::uint64_t rolls) {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  shared_place place;
+  const topic log = open_log(place.store(), tiny(keep));
+  shared<progress> page;
+  dice random(2);
+
+  child reader([&] {
+    consumer in(open_log(place.store()), {.auto_offset_reset = leat::offset_reset::none});
+    in.seek({0, 0});
+    stream_check seen;
+    while (page->target == 0 || seen.next_offset() < page->target) {
+      for (const auto& record : in.poll(std::chrono::milliseconds(200))) seen.add(record);
+      page->read = seen.next_offset();
+    }
+    for (std::uint32_t id = 0; id < 2; ++id) page->seen[id] = seen.count(id);
+  });
+  child survivor([&] { send_for_ever(open_log(place.store()), 0, *page, largest); });
+  child victim([&] { send_for_ever(open_log(place.store()), 1, *page, largest); });
+  wait_until("both are at work", [&] { return (page->sent[0] > 0 && page->sent[1] > 0) || !survivor.running(); });
+
+  for (unsigned i = 0; i < stops; ++i) {
+    spin(random.roll(300'000));
+    victim.stop();
+    const std::uint64_t segments = begun(log);
+    wait_until("others have rolled past the stopped producer and the reader has read on", [&] {
+      return (begun(log) > segments + rolls && page->read + 2 * window > log.end_offset(0)) || !survivor.running() ||
+             !reader.running();
+    });
+    const std::uint64_t sent = page->sent[1];
+    victim.resume();
+    wait_until("the stopped producer goes on", [&] { return page->sent[1] > sent || !victim.running(); });
+  }
+  page->stop = 1;
+  survivor.join();
+  victim.join();
+  page->target = log.end_offset(0);
+  reader.join();
+  CHECK(page->seen[0] == page->sent[0]);
+  CHECK(page->seen[1] == page->sent[1]);
+  CHECK(page->seen[0] + page->seen[1] == page->target);
+  CHECK(files_of(log).temporary == 0);
+  CHECK(files_of(log).segments <= keep + 4);  // each of the two producers may hold a spare
+}
+
+}  // namespace
+
+TEST_CASE("a producer stopped at a random moment delays nobody and goes on correctly") {
+  stop_at_random(4, 120, rounds(60), 30);
+}
+
+TEST_CASE("a producer stopped for hundreds of rolls delays nobody and goes on correctly") {
+  stop_at_random(4, 120, rounds(6), 400);
+}
+
+TEST_CASE("a producer stopped at a random moment of constant rolling delays nobody and goes on correctly") {
+  stop_at_random(40, 5000, rounds(60), 60);
+}
+
+TEST_CASE("a stopped consumer delays nobody and keeps no more memory than what it pinned and mapped") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  shared_place place;
+  constexpr std::uint64_t keep = 3;
+  const topic log = open_log(place.store(), tiny(keep));
+  shared<progress> page;
+  dice random(3);
+  producer out(log);
+  std::uint64_t number = 0;
+  const auto roll = [&](std::uint64_t segments) {
+    for (const std::uint64_t end = begun(log) + segments; begun(log) < end;) send_numbered(out, 0, number++);
+  };
+  roll(2);
+  child reader([&] {
+    consumer in(open_log(place.store()), {.auto_offset_reset = leat::offset_reset::earliest, .max_poll_records = 20});
+    while (page->stop == 0) {
+      const auto batch = in.poll(std::chrono::milliseconds(1));
+      for (unsigned again = 0; again < 2; ++again) {
+        for (const auto& record : batch) {
+          const auto s = read_record(record);
+          expect(s && s->number == record.offset(), "a record is not what was written");
+        }
+      }
+      ++page->polls;
+    }
+  });
+
+  // Distinct files of this log that the reader has mapped, with or without a name.
+  const auto mapped_by_reader = [&] {
+    std::set<std::string> inodes;
+    std::ifstream maps("/proc/" + std::to_string(reader.pid()) + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (line.find("topics/log/0000-") == line.npos && line.find("~deleted") == line.npos) continue;
+      std::istringstream fields(line);
+      std::string range, mode, offset, device, inode;
+      fields >> range >> mode >> offset >> device >> inode;
+      inodes.insert(inode);
+    }
+    return inodes.size();
+  };
+
+  for (unsigned i = 0; i < rounds(30); ++i) {
+    const std::uint64_t polls = page->polls;
+    while (page->polls < polls + 5 && reader.running()) roll(1);
+    spin(random.roll(200'000));
+    reader.stop();
+    roll(30);
+    // keep, the active segment, the prepared one, and one spare.
+    if (files_of(log).segments > keep + 3) CHECK(files_of(log).segments <= keep + 3);
+    if (mapped_by_reader() > keep + 2 + 2) CHECK(mapped_by_reader() <= keep + 2 + 2);
+    reader.resume();
+  }
+  page->stop = 1;
+  reader.join();
+  CHECK(files_of(log).temporary == 0);
+}
+
+TEST_CASE("rolls do not become dearer while somebody who was to prepare a segment stands still") {
+  watchdog dog;
+  shared_place place;
+  const topic log = open_log(place.store(), tiny(2));
+  producer out(log);
+  std::uint64_t number = 0;
+  const auto roll = [&](std::uint64_t segments) {
+    for (const std::uint64_t end = begun(log) + segments; begun(log) < end;) send_numbered(out, 0, number++);
+  };
+  roll(10);
+  // Elected to prepare the next segment, and then idle or stopped: it has the right to a spare and does not go on.
+  const topic idle = open_log(place.store());
+  const leat::storage::preparation standing(idle.log()->partition(0), begun(log));
+
+  // What five rolls cost: counted in system calls, since time is anybody's.
+  const auto cost = [&] {
+    traced_child roller([&] {
+      const topic mine = open_log(place.store());
+      producer theirs(mine);
+      send_numbered(theirs, 1, 0);
+      traced_child::mark();
+      std::uint64_t n = 1;
+      for (const std::uint64_t end = begun(mine) + 5; begun(mine) < end;) send_numbered(theirs, 1, n++);
+      traced_child::mark();
+    });
+    roller.to_mark();
+    unsigned calls = 0;
+    while (roller.to_system_call() == traced_child::state::stepping) ++calls;
+    roller.let_go();
+    return calls / 2;
+  };
+  roll(20);
+  const unsigned before = cost();
+  roll(300);
+  const unsigned after = cost();
+  CHECK(after < before * 2 + 50);
+}

@@ -1,0 +1,37 @@
+#include <leat/error.hpp>
+
+#include "support/catch.hpp"
+
+#include <set>
+#include <string>
+
+namespace {
+
+using leat::errc;
+
+TEST_CASE("an error names the path and the reason and compares with its code") {
+  const leat::error e(errc::truncated, "/stores/market/store", "the file has 3 bytes, expected 4096");
+  CHECK(e.code() == errc::truncated);
+  CHECK(e.path() == "/stores/market/store");
+  CHECK(e.reason() == "the file has 3 bytes, expected 4096");
+  CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("/stores/market/store: the file has 3 bytes, expected 4096"));
+  CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("truncated file"));
+}
+
+TEST_CASE("every code has a message of its own") {
+  std::set<std::string> messages;
+  for (int code = 0; code <= static_cast<int>(errc::system); ++code) {
+    const std::string message = leat::make_error_code(static_cast<errc>(code)).message();
+    CHECK(message != "unknown error");
+    CHECK(messages.insert(message).second);
+  }
+  CHECK(leat::make_error_code(static_cast<errc>(999)).message() == "unknown error");
+}
+
+TEST_CASE("ok is no error to the standard library") {
+  CHECK_FALSE(leat::make_error_code(errc::ok));
+  CHECK(leat::make_error_code(errc::full));
+  CHECK(std::string(leat::category().name()) == "leat");
+}
+
+}  // namespace

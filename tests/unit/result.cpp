@@ -1,0 +1,49 @@
+#include <leat/result.hpp>
+
+#include "support/catch.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace {
+
+using leat::errc;
+using leat::result;
+
+TEST_CASE("a result holds a value or the reason why there is none") {
+  const result<int> good = 7;
+  CHECK(good);
+  CHECK(good.error() == errc::ok);
+  CHECK(good.value() == 7);
+  CHECK(*good == 7);
+
+  const result<int> bad = errc::full;
+  CHECK_FALSE(bad);
+  CHECK(bad.error() == errc::full);
+}
+
+TEST_CASE("taking the value of a result that has none throws its reason") {
+  const result<std::string> bad = errc::too_large;
+  const auto code_of = [](auto&& f) {
+    try {
+      f();
+    } catch (const leat::error& e) {
+      return e.code();
+    }
+    return std::error_code();
+  };
+  CHECK(code_of([&] { (void)bad.value(); }) == errc::too_large);
+  CHECK(code_of([&] { (void)*bad; }) == errc::too_large);
+  CHECK(code_of([&] { (void)bad->size(); }) == errc::too_large);
+  CHECK(code_of([&] { [[maybe_unused]] const std::string s = bad; }) == errc::too_large);
+}
+
+TEST_CASE("a result of what cannot be copied is moved out") {
+  result<std::unique_ptr<int>> made = std::make_unique<int>(3);
+  CHECK(**made == 3);
+  const std::unique_ptr<int> taken = std::move(made);
+  CHECK(*taken == 3);
+}
+
+}  // namespace
