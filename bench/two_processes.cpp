@@ -71,12 +71,13 @@ std::vector<std::uint32_t> log_round_trips(std::uint32_t rounds, bool single_wri
       .segment_bytes = 1 << 20, .retention = {.bytes = 4 << 20}, .single_writer = single_writer};
   const auto ping = guard.store.topic<payload>("ping", options);
   const auto pong = guard.store.topic<payload>("pong", options);
+  constexpr std::uint32_t warm_up = 100'000;  // until every page of the recycled segments was touched
   const leat::consumer_options reading{.auto_offset_reset = leat::offset_reset::earliest, .wait = wait};
   child echo([&] {
     const auto store = leat::store::open(guard.name);
     leat::consumer in{store.topic<payload>("ping"), reading};
     leat::producer out{store.topic<payload>("pong")};
-    for (std::uint64_t i = 1; i <= rounds;) {
+    for (std::uint64_t i = 1; i <= rounds + warm_up;) {
       for (const auto& record : in.poll(std::chrono::seconds(10))) {
         if (record.value().words[0] != i++) return false;
         if (!out.send(record.value(), at_epoch)) return false;
@@ -88,6 +89,7 @@ std::vector<std::uint32_t> log_round_trips(std::uint32_t rounds, bool single_wri
   leat::consumer in{pong, reading};
   std::vector<std::uint32_t> latencies(rounds);
   payload sent{};
+  rounds += warm_up;
   for (std::uint64_t i = 1; i <= rounds; ++i) {
     sent.words[0] = i;
     const auto begin = std::chrono::steady_clock::now();
@@ -95,7 +97,7 @@ std::vector<std::uint32_t> log_round_trips(std::uint32_t rounds, bool single_wri
     for (bool back = false; !back;) {
       for (const auto& record : in.poll(std::chrono::seconds(10))) back = record.value().words[0] == i;
     }
-    latencies[i - 1] = static_cast<std::uint32_t>(bench::nanoseconds_since(begin));
+    if (i > warm_up) latencies[i - 1 - warm_up] = static_cast<std::uint32_t>(bench::nanoseconds_since(begin));
   }
   echo.join();
   return latencies;

@@ -91,7 +91,6 @@ class loan {
         value_bytes_(value_bytes),
         tail_bytes_(tail_bytes),
         partition_(partition) {
-    appender_->lend();
     if constexpr (plain<Value> && std::is_trivially_default_constructible_v<Value>) {
       if (value_bytes_ == sizeof(Value)) ::new (bytes().data()) Value;
     }

@@ -54,7 +54,12 @@ class producer {
   using value_argument = detail::nullable<Value>;  // likewise; a null value is a tombstone
 
   explicit producer(const leat::topic<Value, Key>& topic, producer_options options = {})
-      : log_(topic.log()), options_(std::move(options)), sticky_(log_->partitions()) {
+      : log_(topic.log()),
+        options_(std::move(options)),
+        sticky_(log_->partitions()),
+        closed_(log_->closed_flag()),
+        max_record_bytes_(log_->header().max_record_bytes),
+        timestamps_(static_cast<timestamp_type>(log_->header().timestamps)) {
     if (!log_->writable()) {
       throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
     }
@@ -72,9 +77,9 @@ class producer {
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
                                                       const send_options& options = {}) {
     return append(key, value, options,
-                  [](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
-                    const result<std::uint64_t> offset = to.publish(r, kind, extent);
-                    to.ring();
+                  [](const placement& at, std::uint64_t extent) __attribute__((always_inline)) {
+                    const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, at.kind, extent);
+                    at.to->ring();
                     return offset;
                   });
   }
@@ -85,12 +90,12 @@ class producer {
                                   send_options options = {}) {
     options.partition = expected.partition;
     return append(key, value, options,
-                  [&](storage::appender& to, const storage::room& r, format::record_kind kind, std::uint64_t extent) {
-                    const result<std::uint64_t> offset = to.publish_at(expected.offset, r, kind, extent);
+                  [&](const placement& at, std::uint64_t extent) {
+                    const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, at.kind, extent);
                     if (offset) {
-                      to.ring();
+                      at.to->ring();
                     } else {
-                      to.give_back(r);
+                      at.to->give_back(at.bytes, at.size);
                     }
                     return offset;
                   });
@@ -104,13 +109,12 @@ class producer {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
     batch_result outcome;
     storage::appender* touched = nullptr;
-    const auto publish = [&](storage::appender& to, const storage::room& r, format::record_kind kind,
-                             std::uint64_t extent) {
-      if (touched != &to) {
+    const auto publish = [&](const placement& at, std::uint64_t extent) {
+      if (touched != at.to) {
         if (touched != nullptr) touched->ring();
-        touched = &to;
+        touched = at.to;
       }
-      return to.publish(r, kind, extent);
+      return at.to->publish(at.bytes, at.size, at.kind, extent);
     };
     for (auto&& record : records) {
       result<record_position> at = errc::ok;
@@ -136,7 +140,8 @@ class producer {
                             const send_options& options = {}) {
     placement at;
     if (const errc failure = place(key, bytes, false, options, at); failure != errc::ok) return failure;
-    return loan<Value>(*at.to, at.room, at.kind, bytes, at.key_bytes + at.headers_bytes, at.partition);
+    return loan<Value>(*at.to, at.to->lend(at.bytes, at.size), at.kind, bytes, at.key_bytes + at.headers_bytes,
+                       at.partition);
   }
 
   std::uint32_t partitions() const noexcept { return log_->partitions(); }
@@ -150,7 +155,8 @@ class producer {
     storage::appender* to = nullptr;
     std::uint32_t partition = 0;
     format::record_kind kind = format::record_kind::compact;
-    storage::room room;
+    std::byte* bytes = nullptr;
+    std::uint64_t size = 0;
     std::uint64_t key_bytes = 0;
     std::uint64_t headers_bytes = 0;
   };
@@ -166,15 +172,15 @@ class producer {
     const std::uint64_t value_at = format::record_layout::value_at(at.kind);
     if (!value.is_null()) {
       try {
-        codec<Value>::encode(value.get(), std::span(at.room.bytes + value_at, value_bytes));
+        codec<Value>::encode(value.get(), std::span(at.bytes + value_at, value_bytes));
       } catch (...) {
-        at.to->give_back(at.room);
+        at.to->give_back(at.bytes, at.size);
         throw;
       }
     }
     const std::uint64_t extent =
-        at.kind == format::record_kind::compact ? value_bytes : at.room.size / format::record_alignment;
-    const result<std::uint64_t> offset = publish(*at.to, at.room, at.kind, extent);
+        at.kind == format::record_kind::compact ? value_bytes : at.size / format::record_alignment;
+    const result<std::uint64_t> offset = publish(std::as_const(at), extent);
     if (!offset) [[unlikely]]
       return offset.error();
     return record_position{at.partition, *offset};
@@ -185,40 +191,40 @@ class producer {
                                     const send_options& options, placement& at) {
     if (os::fork_generation() != generation_) [[unlikely]]
       return errc::forked;
-    if (log_->closed()) [[unlikely]]
+    if (closed_.is_set()) [[unlikely]]
       return errc::closed;
 
     const bool compact = key.is_null() && options.headers.empty() && !null_value && value_bytes <= format::max_extent;
     std::optional<bytes_view> key_bytes;
-    std::uint64_t size = format::compact_size(value_bytes);
+    at.size = format::compact_size(value_bytes);
     if (!compact) {
       if (!key.is_null()) key_bytes = encoded(key);
       at.kind = format::record_kind::full;
       at.key_bytes = key_bytes ? key_bytes->size() : 0;
       at.headers_bytes = options.headers.encoded_size();
-      size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
+      at.size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
     }
-    if (size > log_->header().max_record_bytes) [[unlikely]]
+    if (at.size > max_record_bytes_) [[unlikely]]
       return errc::too_large;
 
-    at.partition = choose_partition(key_bytes, size, options);
+    at.partition = choose_partition(key_bytes, at.size, options);
     if (at.partition >= appenders_.size()) [[unlikely]]
       return errc::invalid_argument;
     at.to = appenders_[at.partition].get();
-    const errc failure = at.to->take(size, format::record_layout::value_at(at.kind), value_alignment, at.room);
-    if (failure != errc::ok) [[unlikely]]
-      return failure;
+    at.bytes = at.to->take(at.size, format::record_layout::value_at(at.kind), value_alignment);
+    if (at.bytes == nullptr) [[unlikely]]
+      return at.to->failure();
 
     const std::int64_t time = timestamp_of(options);
     if (compact) {
-      std::memcpy(at.room.bytes, &time, sizeof time);
+      std::memcpy(at.bytes, &time, sizeof time);
       return errc::ok;
     }
     const format::full_prefix prefix{time, null_value ? format::null_size : static_cast<std::int32_t>(value_bytes),
                                      key_bytes ? static_cast<std::int32_t>(key_bytes->size()) : format::null_size,
                                      static_cast<std::uint32_t>(at.headers_bytes), 0};
-    std::memcpy(at.room.bytes, &prefix, sizeof prefix);
-    std::byte* const tail = at.room.bytes + format::record_layout::key_at(value_bytes);
+    std::memcpy(at.bytes, &prefix, sizeof prefix);
+    std::byte* const tail = at.bytes + format::record_layout::key_at(value_bytes);
     if (at.key_bytes != 0) std::memcpy(tail, key_bytes->data(), at.key_bytes);
     options.headers.encode(tail + at.key_bytes);
     return errc::ok;
@@ -240,6 +246,7 @@ class producer {
     if (options.partition) return *options.partition;
     if (options_.partitioner) [[unlikely]]
       return options_.partitioner(key, log_->partitions());
+    if (appenders_.size() == 1) return 0;
     return key ? partition_of_key(*key, log_->partitions()) : sticky_.choose(size);
   }
 
@@ -248,14 +255,16 @@ class producer {
   }
 
   std::int64_t timestamp_of(const send_options& options) const noexcept {
-    const bool given =
-        options.timestamp && log_->header().timestamps == static_cast<std::uint32_t>(timestamp_type::create_time);
+    const bool given = options.timestamp && timestamps_ == timestamp_type::create_time;
     return given ? options.timestamp->time_since_epoch().count() : now();
   }
 
   std::shared_ptr<storage::topic_log> log_;
   producer_options options_;
   sticky_partition sticky_;
+  const sync::flag closed_;
+  const std::uint64_t max_record_bytes_;
+  const timestamp_type timestamps_;
   const std::uint32_t generation_ = os::fork_generation();
   std::vector<std::byte> key_scratch_;
   std::vector<std::unique_ptr<storage::appender>> appenders_;

@@ -25,7 +25,7 @@
 
 namespace leat::storage {
 
-/// Room for a record that nobody else can see.
+/// Room for a record that nobody else can see, to be published later.
 struct room {
   std::byte* bytes = nullptr;
   std::uint64_t position = 0;  // in the segment's file
@@ -51,34 +51,51 @@ class appender {
   appender& operator=(const appender&) = delete;
 
   /// A1. Room for `size` bytes (a multiple of 8), whose byte at `prefix` lies at a multiple of `alignment` in the file.
-  /// full, not_the_writer; throws leat::error for what is rarer.
-  [[gnu::always_inline]] errc take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment, room& into) {
-    for (;;) {
-      const std::uint64_t begin = format::align_up(chunk_begin_ + prefix, alignment) - prefix;
-      if (begin + size <= chunk_end_) [[likely]] {
-        chunk_begin_ = begin + size;
-        into = {bytes_ + begin, begin, size, sequence_};
-        return errc::ok;
-      }
-      if (const errc failure = refill(size + (alignment - format::record_alignment)); failure != errc::ok)
-        return failure;
-    }
+  /// Null: failure() says why (full, closed, not_the_writer); throws leat::error for what is rarer.
+  [[gnu::always_inline]] std::byte* take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment) {
+    const std::uint64_t begin = format::align_up(chunk_begin_ + prefix, alignment) - prefix;
+    if (begin + size > chunk_end_) [[unlikely]]
+      return take_from_new_chunk(size, prefix, alignment);
+    chunk_begin_ = begin + size;
+    return bytes_ + begin;
+  }
+  errc failure() const noexcept { return failure_; }
+
+  /// Gives back the room taken last, which will not be published.
+  void give_back(std::byte* at, std::uint64_t size) noexcept { give_back(room_at(at, size)); }
+
+  /// A3: makes the filled room, the last that was taken, a record, and gives its offset. `extent` is that of the slot word.
+  /// A4 is left to the caller, who rings once behind the last record of a batch.
+  [[gnu::always_inline]] result<std::uint64_t> publish(std::byte* at, std::uint64_t size, format::record_kind kind,
+                                                       std::uint64_t extent) {
+    const auto position = static_cast<std::uint64_t>(at - bytes_);
+    const std::uint64_t slot = claim_slot(format::make_slot(kind, position, extent));
+    if (slot == none) [[unlikely]]
+      return publish_further_on(room_at(at, size), kind, extent);
+    return base_offset_ + slot;
   }
 
-  /// Gives back room that will not be published. It can be used again if nothing was taken since, otherwise it leaks
-  /// until the segment is recycled.
-  void give_back(const room& r) noexcept {
-    if (r.sequence == sequence_ && r.position + r.size == chunk_begin_) chunk_begin_ = r.position;
+  /// The same for room that was lent.
+  result<std::uint64_t> publish(const room& r, format::record_kind kind, std::uint64_t extent) {
+    return r.sequence == sequence_ ? publish(r.bytes, r.size, kind, extent) : publish_further_on(r, kind, extent);
   }
 
-  /// A3: makes the filled room a record, and gives its offset. `extent` is that of the slot word. A4 is left to the
-  /// caller, who rings once behind the last record of a batch.
-  [[gnu::always_inline]] result<std::uint64_t> publish(room r, format::record_kind kind, std::uint64_t extent) {
-    for (;;) {
-      if (r.sequence == sequence_) [[likely]] {
-        const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
-        if (slot != none) [[likely]]
-          return base_offset_ + slot;
+  /// As publish(), but only at `expected`: mismatched when the partition ends elsewhere.
+  result<std::uint64_t> publish_at(std::uint64_t expected, std::byte* at, std::uint64_t size, format::record_kind kind,
+                                   std::uint64_t extent) {
+    for (room r = room_at(at, size);;) {
+      if (expected < base_offset_) return errc::mismatched;
+      const std::uint64_t slot = expected - base_offset_;
+      next_slot_ = slots_.first_without_record(next_slot_);
+      if (slot < next_slot_) return errc::mismatched;
+      if (!slots_.ends_at(next_slot_)) {
+        if (slot > next_slot_) return errc::mismatched;
+        const format::slot_word seen = try_slot(slot, format::make_slot(kind, r.position, extent));
+        if (seen == format::slot_free) {
+          ++next_slot_;
+          return expected;
+        }
+        if (seen != format::slot_sealed) return errc::mismatched;
       }
       if (const errc failure = carry_on(r); failure != errc::ok) return failure;
     }
@@ -93,30 +110,11 @@ class appender {
     }
   }
 
-  /// As publish(), but only at `expected`: mismatched when the partition ends elsewhere. The room is used up either way.
-  result<std::uint64_t> publish_at(std::uint64_t expected, room r, format::record_kind kind, std::uint64_t extent) {
-    for (;;) {
-      if (r.sequence == sequence_) {
-        if (expected < base_offset_) return errc::mismatched;
-        const std::uint64_t slot = expected - base_offset_;
-        const std::uint64_t end = slots_.first_without_record(next_slot_);
-        next_slot_ = end;
-        if (slot != end) return errc::mismatched;
-        if (end < slots_.size()) {
-          const format::slot_word seen = try_slot(end, format::make_slot(kind, r.position, extent));
-          if (seen == format::slot_free) {
-            ++next_slot_;
-            return expected;
-          }
-          if (seen != format::slot_sealed) return errc::mismatched;
-        }
-      }
-      if (const errc failure = carry_on(r); failure != errc::ok) return failure;
-    }
+  /// Lends the room taken last: its segment stays mapped and pinned until it is given back, published or not.
+  room lend(std::byte* at, std::uint64_t size) noexcept {
+    ++lent_;
+    return room_at(at, size);
   }
-
-  /// A segment with room that was taken from it and is not yet published stays mapped and pinned.
-  void lend() noexcept { ++lent_; }
   void lent_back(const room& r) noexcept {
     if (r.sequence == sequence_) {
       --lent_;
@@ -124,6 +122,12 @@ class appender {
     }
     const auto old = std::ranges::find(lent_out_, r.sequence, [](const auto& l) { return l.segment.sequence(); });
     if (old != lent_out_.end() && --old->count == 0) lent_out_.erase(old);
+  }
+
+  /// Room that will not be published can be used again if nothing was taken since; otherwise it leaks until its segment
+  /// is recycled.
+  void give_back(const room& r) noexcept {
+    if (r.sequence == sequence_ && r.position + r.size == chunk_begin_) chunk_begin_ = r.position;
   }
 
  private:
@@ -161,6 +165,24 @@ class appender {
     return none;
   }
 
+  room room_at(std::byte* at, std::uint64_t size) const noexcept {
+    return {at, static_cast<std::uint64_t>(at - bytes_), size, sequence_};
+  }
+
+  [[gnu::noinline]] std::byte* take_from_new_chunk(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment) {
+    failure_ = refill(size + (alignment - format::record_alignment));
+    return failure_ == errc::ok ? take(size, prefix, alignment) : nullptr;
+  }
+
+  [[gnu::noinline, gnu::cold]] result<std::uint64_t> publish_further_on(room r, format::record_kind kind,
+                                                                        std::uint64_t extent) {
+    for (;;) {
+      if (const errc failure = carry_on(r); failure != errc::ok) return failure;
+      const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
+      if (slot != none) return base_offset_ + slot;
+    }
+  }
+
   /// The segment of `r` has ended: goes on to the next, and copies the filled record there. (S2 to S6.)
   [[gnu::noinline, gnu::cold]] errc carry_on(room& r) {
     const std::byte* const filled = r.bytes;
@@ -168,20 +190,20 @@ class appender {
     if (r.sequence == sequence_) {
       if (const errc failure = roll(left); failure != errc::ok) return failure;
     }
-    room next;
     // Any residue modulo the largest alignment is kept, so that the value stays aligned wherever it lies in the record.
     const std::uint64_t residue = r.position % format::page_bytes;
     const std::uint64_t alignment =
         std::max<std::uint64_t>(partition_.topic().header.value_alignment, format::record_alignment);
     const std::uint64_t prefix = (alignment - residue % alignment) % alignment;
-    if (const errc failure = take(r.size, prefix, alignment, next); failure != errc::ok) return failure;
-    std::memcpy(next.bytes, filled, r.size);
-    r = next;
+    std::byte* const next = take(r.size, prefix, alignment);
+    if (next == nullptr) return failure_;
+    std::memcpy(next, filled, r.size);
+    r = room_at(next, r.size);
     return errc::ok;
   }
 
   /// A1: a new chunk, which has `need` bytes at least.
-  [[gnu::noinline]] errc refill(std::uint64_t need) {
+  errc refill(std::uint64_t need) {
     try {
       for (;;) {
         if (sequence_ == no_segment) {
@@ -385,6 +407,7 @@ class appender {
   std::uint64_t taken_here_ = 0;
   bool volunteered_ = false;
   bool tidied_ = false;
+  errc failure_ = errc::ok;
   std::uint64_t lent_ = 0;
   pinned_segment segment_;
   std::vector<lent_segment> lent_out_;

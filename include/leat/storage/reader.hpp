@@ -98,6 +98,7 @@ class reader {
     for (const auto& a : assigned_) a->cursor.release();
     if (log_->closed()) [[unlikely]]
       return fail(errc::closed, log_->path(), "the topic was deleted");
+    for (int i = 0; i < pauses_; ++i) os::pause();
     const errc outcome = collect();
     if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]]
       return outcome;
@@ -122,9 +123,11 @@ class reader {
     bool positioned = false;  // false: no position is known and the policy is to have none
   };
 
-  // A caught-up reader that looks at its slot again at once takes the line from the producer at every record; so it pauses
-  // in between, a little longer each time.
-  static constexpr int most_pauses = 8;
+  // A reader at the heels of a busy producer takes the slots' line from it at every look, which costs both more than the
+  // record. So after a poll that took several records and left none, the next lets the producer get ahead first, the longer
+  // the more often that happens. A reader that gets records one at a time is not delayed.
+  static constexpr int most_pauses = 16;
+  static constexpr std::uint64_t looks_without_pause = 32;
   static constexpr int looks_before_sleep = 100;
   static constexpr int looks_per_clock = 16;
   // A waker that died between its publish and its ring costs a sleeper this at most.
@@ -154,6 +157,9 @@ class reader {
       room = room.subspan(found->slots.size());
     }
     first_ = i;
+    const std::size_t taken = words_.size() - room.size();
+    const bool at_its_heels = taken > 1 && !room.empty();
+    pauses_ = at_its_heels ? std::min(pauses_ * 2 + 1, most_pauses) : 0;
     return errc::ok;
   }
 
@@ -202,7 +208,7 @@ class reader {
       } else if (options_.wait == wait_strategy::yield && look > looks_before_sleep) {
         ::sched_yield();
       } else {
-        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(look, most_pauses); ++i) os::pause();
+        if (look > looks_without_pause) os::pause();
       }
       const errc outcome = collect();
       if (outcome != errc::ok || !parts_.empty()) return outcome;
@@ -269,7 +275,8 @@ class reader {
   std::vector<format::slot_word> words_;
   std::vector<std::unique_ptr<assigned>> assigned_;
   std::vector<batch_part> parts_;
-  std::size_t first_ = 0;  // where the next poll begins
+  std::size_t first_ = 0;    // where the next poll begins
+  int pauses_ = 0;        // before the next poll looks
   std::uint32_t mask_ = 0;
   clock::duration dozed_{};
   std::string failed_path_;

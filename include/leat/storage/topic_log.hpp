@@ -105,6 +105,7 @@ class topic_log {
   std::uint32_t partitions() const noexcept { return context_.header.partitions; }
   storage::partition& partition(std::uint32_t id) noexcept { return partitions_[id]; }
   bool closed() const noexcept { return context_.closed.is_set(); }
+  const sync::flag& closed_flag() const noexcept { return context_.closed; }
   const sync::bell& bell() const noexcept { return context_.bell; }
 
   /// May append: the topic's and the store's files are writable for this process.
