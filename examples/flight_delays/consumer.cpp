@@ -61,15 +61,18 @@ class counter {
       partition_figures& f = counts_[record.partition()];
       f.count(record.key(), record.value());
       f.next_offset = record.offset() + 1;
-      measure(record.timestamp());
+      measure(record.position(), record.timestamp());
     }
   }
 
-  void measure(leat::timestamp sent) {
+  void measure(leat::record_position at, leat::timestamp sent) {
     const leat::timestamp now = wall_clock();
-    score_.latency.add((now - sent).count());
     score_.gaps.note(now - board_.start);
     score_.one_more();
+    std::uint64_t& measured = score_.measured[at.partition];
+    if (at.offset < measured) return;
+    score_.latency.add((now - sent).count());
+    measured = at.offset + 1;
   }
 
   void save() {

@@ -1,5 +1,6 @@
 #include "progress.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -21,16 +22,19 @@ progress::progress(const workload& work, const scoreboard& board)
 void progress::show() {
   const auto now = steady_clock::now();
   if (now < next_) return;
-  const std::uint64_t counted_now = counted();
-  const double seconds = std::chrono::duration<double>(now - std::exchange(last_, now)).count();
-  const auto counted_before = std::exchange(last_counted_, counted_now);
-  const double rate = counted_now < counted_before ? 0 : static_cast<double>(counted_now - counted_before) / seconds;
   next_ = now + interval_;
-  const double elapsed = std::chrono::duration<double>(now - board_.steady_start).count();
-  if (elapsed < 0) return;
-  std::printf("%s%6.1f s  %s of %s sent, %s counted, %s/s%s", terminal_ ? "\r\033[K" : "", elapsed,
-              grouped(sent()).c_str(), grouped(work_.records()).c_str(), grouped(counted_now).c_str(),
-              grouped(static_cast<std::uint64_t>(rate)).c_str(), terminal_ ? "" : "\n");
+  const double seconds = std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  const std::uint64_t sent_before = std::exchange(last_sent_, sent());
+  const std::uint64_t counted_before = std::exchange(last_counted_, counted());
+  if (last_sent_ != sent_before || last_counted_ != counted_before) moved_ = now;
+  if (now < board_.steady_start) return;
+  // A successor's count begins a little below the dead one's.
+  const std::uint64_t counted_since = last_counted_ - std::min(last_counted_, counted_before);
+  std::printf("%s%6.1f s  %s of %s sent, %s counted, %s/s%s", terminal_ ? "\r\033[K" : "",
+              std::chrono::duration<double>(now - board_.steady_start).count(), grouped(last_sent_).c_str(),
+              grouped(work_.records()).c_str(), grouped(last_counted_).c_str(),
+              grouped(static_cast<std::uint64_t>(static_cast<double>(counted_since) / seconds)).c_str(),
+              terminal_ ? "" : "\n");
   std::fflush(stdout);
 }
 

@@ -21,6 +21,9 @@ class progress {
   steady_clock::time_point next() const noexcept { return next_; }
   void show();
 
+  /// How long, up to the last show(), the counters had not moved.
+  steady_clock::duration stalled_for() const noexcept { return last_ - moved_; }
+
   /// A line of its own.
   void say(std::chrono::nanoseconds when, const std::string& what) const;
   void finish() const;
@@ -35,6 +38,8 @@ class progress {
   const std::chrono::milliseconds interval_;
   steady_clock::time_point next_ = steady_clock::now();
   steady_clock::time_point last_ = next_;
+  steady_clock::time_point moved_ = next_;
+  std::uint64_t last_sent_ = 0;
   std::uint64_t last_counted_ = 0;
 };
 

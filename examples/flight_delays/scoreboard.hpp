@@ -10,9 +10,9 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <system_error>
 
@@ -31,7 +31,10 @@ struct worker_score {
   std::atomic<std::uint64_t> resumed_at{0};  // `records`, where the last to start took up
   std::atomic<std::int64_t> resumed_when{0};  // nanoseconds since the start
   gap_track gaps;
-  latency_histogram latency;  // of consumers
+
+  // Of consumers. A successor reads some records again; how late they are then is no latency, so it is not measured.
+  latency_histogram latency;
+  std::array<std::uint64_t, most_partitions> measured{};  // by partition: all offsets below this one
 
   void resume(std::uint64_t at, std::chrono::nanoseconds when) noexcept {
     records.store(at, std::memory_order_relaxed);

@@ -1,8 +1,11 @@
 #include "settings.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <string_view>
+
+#include <sys/statvfs.h>
 
 #ifndef FLIGHT_DELAYS_DATA
 #define FLIGHT_DELAYS_DATA "examples/data"
@@ -21,6 +24,7 @@ const char* const usage =
     "  --partitions N          of the topic (8)\n"
     "  --kill-producer-at N    when a producer is killed, in percent of the run (40)\n"
     "  --kill-consumer-at N    when a consumer is killed (60)\n"
+    "  --memory MIB            of flights that retention leaves there (96, or half of what is free)\n"
     "  --data DIRECTORY        where flights.csv and flights_by_origin.expected.csv are\n";
 
 namespace {
@@ -36,6 +40,13 @@ double number(std::string_view option, const char* text, double least, double mo
 
 std::uint32_t count(std::string_view option, const char* text, std::uint32_t most) {
   return static_cast<std::uint32_t>(number(option, text, 1, most));
+}
+
+/// Bytes; plenty where nobody can say. In containers there are often no more than 64 MiB.
+std::uint64_t free_shared_memory() {
+  struct statvfs status {};
+  if (::statvfs("/dev/shm", &status) != 0) return std::uint64_t{1} << 40;
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
 }  // namespace
@@ -65,6 +76,8 @@ settings parse(int argc, char** argv) {
       s.kill_producer_at = number(option, text, 1, 95);
     } else if (option == "--kill-consumer-at") {
       s.kill_consumer_at = number(option, text, 1, 95);
+    } else if (option == "--memory") {
+      s.memory = static_cast<std::uint64_t>(number(option, text, 1, 65536)) << 20;
     } else if (option == "--data") {
       s.data = text;
     } else {
@@ -72,6 +85,7 @@ settings parse(int argc, char** argv) {
     }
   }
   if (s.consumers > s.partitions) throw std::invalid_argument("more consumers than partitions");
+  s.memory = std::min(s.memory, free_shared_memory() / 2);
   return s;
 }
 

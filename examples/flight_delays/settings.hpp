@@ -19,6 +19,7 @@ struct settings {
   std::uint32_t partitions = 8;
   double kill_producer_at = 40;  // percent of the run
   double kill_consumer_at = 60;
+  std::uint64_t memory = 96 << 20;  // bytes that retention leaves to the flights, at most half of what is free
   std::string data;
   bool help = false;
 };

@@ -4,6 +4,7 @@
 #include "producer.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace demo {
@@ -13,6 +14,18 @@ using namespace std::chrono_literals;
 std::string name_of(role who, std::uint32_t id) {
   return (who == role::producer ? "producer " : "consumer ") + std::to_string(id);
 }
+
+namespace {
+
+/// Until a worker is in the middle of its work: between two batches it sleeps, and killing it there would be easy.
+void wait_until_busy(const worker_score& score) {
+  const std::uint64_t before = score.records.load(std::memory_order_relaxed);
+  const auto deadline = steady_clock::now() + 20ms;
+  while (score.records.load(std::memory_order_relaxed) == before && steady_clock::now() < deadline) {
+  }
+}
+
+}  // namespace
 
 supervisor::supervisor(const signal_watch& signals, const workload& work, std::string store_name, scoreboard& board)
     : signals_(signals),
@@ -38,6 +51,7 @@ void supervisor::run() {
       replace(due);
     }
     progress_.show();
+    if (progress_.stalled_for() > longest_stall) throw std::runtime_error("nothing is sent or counted any more");
   }
   progress_.finish();
 }
@@ -66,6 +80,7 @@ void supervisor::plan_kills() {
 void supervisor::replace(const planned_kill& plan) {
   pid_t& place = (plan.who == role::producer ? producers_ : consumers_)[plan.id];
   const pid_t dead = place;
+  wait_until_busy(score(plan.who, plan.id));
   const auto when = wall_clock() - board_.start;
   crew_.kill(dead);
   const std::uint64_t records = score(plan.who, plan.id).records.load(std::memory_order_relaxed);

@@ -40,6 +40,8 @@ class supervisor {
   const std::vector<replacement>& replacements() const noexcept { return replacements_; }
 
  private:
+  static constexpr std::chrono::seconds longest_stall{20};
+
   struct planned_kill {
     steady_clock::time_point when;
     role who;

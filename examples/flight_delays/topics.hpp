@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include <string.h>
+
 namespace demo {
 
 /// A flight. The key is its airport of origin.
@@ -75,7 +77,7 @@ struct partition_figures {
 inline leat::topic<flight> open_flights(const leat::store& store, const settings& s) {
   return store.topic<flight>("flights", {.partitions = s.partitions,
                                          .segment_bytes = 512 << 10,
-                                         .retention = {.bytes = 8 << 20},
+                                         .retention = {.bytes = s.memory / s.partitions},
                                          .expected_record_bytes = 64});
 }
 

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <leat/error.hpp>
+#include <leat/format/copy.hpp>
 #include <leat/format/segment.hpp>
 #include <leat/storage/type_identity.hpp>
 #include <leat/types.hpp>
@@ -77,7 +78,7 @@ struct codec<T> {
   }
   static constexpr std::size_t size(input) noexcept { return sizeof(T); }
   static bytes_view bytes(input value) noexcept { return std::as_bytes(std::span(&value, 1)); }
-  static void encode(input value, std::span<std::byte> into) noexcept { std::memcpy(into.data(), &value, sizeof(T)); }
+  static void encode(input value, std::span<std::byte> into) noexcept { format::copy_bytes(into.data(), &value, sizeof(T)); }
   static output decode(bytes_view bytes) {
     if (bytes.size() != sizeof(T)) [[unlikely]]
       detail::throw_wrong_size(bytes.size(), sizeof(T));

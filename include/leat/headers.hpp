@@ -39,7 +39,7 @@ struct header {
 /// Headers to send: `{{"trace", "7f3a"}, {"deleted", leat::null}}`, or any contiguous range. Refers to them.
 class header_list : public std::span<const header> {
  public:
-  header_list() = default;
+  constexpr header_list() noexcept = default;
   header_list(std::initializer_list<header> list) noexcept : span(list.begin(), list.size()) {}
   header_list(std::span<const header> list) noexcept : span(list) {}
   header_list(const std::vector<header>& list) noexcept : span(list) {}

@@ -41,6 +41,8 @@ struct send_options {
   header_list headers = {};
 };
 
+inline constexpr send_options default_send_options{};
+
 /// What became of a batch: its first `count` records were appended; `error` says why not all.
 struct batch_result {
   std::size_t count = 0;
@@ -69,13 +71,13 @@ class producer {
   }
 
   /// Appends a record without a key.
-  [[gnu::always_inline]] result<record_position> send(const value_argument& value, const send_options& options = {}) {
+  [[gnu::always_inline]] result<record_position> send(const value_argument& value, const send_options& options = default_send_options) {
     return send(null, value, options);
   }
 
   /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
-                                                      const send_options& options = {}) {
+                                                      const send_options& options = default_send_options) {
     return append(key, value, options,
                   [](const placement& at, std::uint64_t extent) __attribute__((always_inline)) {
                     const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, at.kind, extent);
@@ -87,7 +89,7 @@ class producer {
   /// Appends a record if it gets offset `expected.offset` of `expected.partition`; otherwise mismatched, and nothing is
   /// appended. For optimistic concurrency: decide on what was read, and fail if anything came in between.
   result<record_position> send_if(record_position expected, const key_argument& key, const value_argument& value,
-                                  send_options options = {}) {
+                                  send_options options = default_send_options) {
     options.partition = expected.partition;
     return append(key, value, options,
                   [&](const placement& at, std::uint64_t extent) {
@@ -105,7 +107,7 @@ class producer {
   /// Each is appended on its own: others' records may come between them. `positions`, where given, takes each one's
   /// position and has at least as many places.
   template <std::ranges::input_range Records>
-  batch_result send_batch(Records&& records, send_options options = {}, std::span<record_position> positions = {}) {
+  batch_result send_batch(Records&& records, send_options options = default_send_options, std::span<record_position> positions = {}) {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
     batch_result outcome;
     storage::appender* touched = nullptr;
@@ -137,7 +139,7 @@ class producer {
 
   /// Lends room for a value of `bytes` bytes, to be filled in place. The errors of send().
   result<loan<Value>> claim(const key_argument& key, std::size_t bytes = detail::fixed_bytes_of<Value>(),
-                            const send_options& options = {}) {
+                            const send_options& options = default_send_options) {
     placement at;
     if (const errc failure = place(key, bytes, false, options, at); failure != errc::ok) return failure;
     return loan<Value>(*at.to, at.to->lend(at.bytes, at.size), at.kind, bytes, at.key_bytes + at.headers_bytes,

@@ -163,13 +163,13 @@ TEST_CASE("rolls do not become dearer while somebody who was to prepare a segmen
   const leat::storage::preparation standing(idle.log()->partition(0), begun(log));
 
   // What five rolls cost: counted in system calls, since time is anybody's.
-  const auto cost = [&] {
+  const auto cost = [&](std::uint64_t rolls_before) {
     traced_child roller([&] {
       const topic mine = open_log(place.store());
       producer theirs(mine);
-      send_numbered(theirs, 1, 0);
+      std::uint64_t n = 0;
+      for (const std::uint64_t end = begun(mine) + rolls_before; begun(mine) < end;) send_numbered(theirs, 1, n++);
       traced_child::mark();
-      std::uint64_t n = 1;
       for (const std::uint64_t end = begun(mine) + 5; begun(mine) < end;) send_numbered(theirs, 1, n++);
       traced_child::mark();
     });
@@ -180,8 +180,12 @@ TEST_CASE("rolls do not become dearer while somebody who was to prepare a segmen
     return calls / 2;
   };
   roll(20);
-  const unsigned before = cost();
+  const unsigned before = cost(5);
+  const unsigned before_anew = cost(0);
   roll(300);
-  const unsigned after = cost();
+  const unsigned after = cost(5);
+  const unsigned after_anew = cost(0);
   CHECK(after < before * 2 + 50);
+  // Nor does a producer that comes anew pay for all that was rolled meanwhile.
+  CHECK(after_anew < before_anew * 2 + 50);
 }

@@ -5,7 +5,7 @@
  * include/leat/os/lock_file.hpp (the locks), and the opening in include/leat/storage/appender.hpp and cursor.hpp.
  *
  * Each atomic block is one access to shared memory or one system call; before each of them the process may die, and the
- * kernel then drops its locks. P4 is one step with P2, since a file's header is written only by the holder of the exclusive
+ * kernel then drops its locks. P4 is one step with P3, since a file's header is written only by the holder of the exclusive
  * lock on its name, which the pin excludes (asserted where it is written).
  *
  * Two producers append FIRST and SECOND records; a segment has one slot, so each record needs a roll, and each roll needs
@@ -36,7 +36,7 @@
 // bug: REACH_SOURCE_GONE -DFIRST=3 -DSECOND=1 (the same) a spare loses its name while it is prepared
  *
 // bug: BUG_CHECK_BEFORE_OPEN -DFIRST=3 -DSECOND=1 -DREADER -DAT=1 -DDEATHLESS the start is checked before the open, and not behind it
-// bug: BUG_SKIP_P2 -DFIRST=2 -DSECOND=2 a pin without the check
+// bug: BUG_SKIP_P3 -DFIRST=2 -DSECOND=2 a pin without the check
 // bug: BUG_REUSE_WITHOUT_LOCK -DFIRST=2 -DSECOND=2 a retired file is taken although it is pinned
 // bug: BUG_OWN_PIN -DFIRST=2 -DSECOND=2 the kernel turns the process's own shared lock into the exclusive one
 // bug: BUG_REUSE_UNRETIRED -DFIRST=2 -DSECOND=2 a spare is taken from sealed segments that are not retired
@@ -224,7 +224,7 @@ inline check_unused(me, file) {
 
 /* P1 to P4 for segment q of process me. The start is checked behind the open: a late name may come into being, for a
  * moment, after any check before it. P4: the file is the first of this name, which was never taken away before the open. */
-#ifdef BUG_SKIP_P2
+#ifdef BUG_SKIP_P3
 #define RETIRED(q) false
 #else
 #define RETIRED(q) (start_sequence > (q))
@@ -235,19 +235,19 @@ inline check_unused(me, file) {
 		:: q == own || exclusive[q] == 0 -> shared[q] = shared[q] | BIT(me) \
 		fi \
 	END
-#define P2(L, me, q, own, refused) STEP(L##_check) \
+#define P3(L, me, q, own, refused) STEP(L##_check) \
 		if \
 		:: RETIRED(q) -> opened_lost = 0; unpin(me, q, own); goto refused \
 		:: !RETIRED(q) \
 		fi \
 	END
-#define P3(L, me, q) STEP(L##_open) OPENED(me) = name[q]; opened_lost = (name[q] != 0 && lost[q]) END
+#define P2(L, me, q) STEP(L##_open) OPENED(me) = name[q]; opened_lost = (name[q] != 0 && lost[q]) END
 #define P4(L, me, q) L##_verify: atomic { \
 		assert(OPENED(me) == 0 || (sequence[OPENED(me)] == q && !opened_lost)); \
 		pinned[me] = (OPENED(me) != 0) }
 #ifdef BUG_CHECK_BEFORE_OPEN
 #define PIN(L, me, q, own, refused) \
-	P1(L, me, q, own, refused) P2(L, me, q, own, refused) P3(L, me, q) \
+	P1(L, me, q, own, refused) P3(L, me, q, own, refused) P2(L, me, q) \
 	STEP(L##_absent) \
 		if \
 		:: OPENED(me) == 0 && RETIRED(q) -> opened_lost = 0; unpin(me, q, own); goto refused \
@@ -257,7 +257,7 @@ inline check_unused(me, file) {
 	P4(L, me, q)
 #else
 #define PIN(L, me, q, own, refused) \
-	P1(L, me, q, own, refused) P3(L, me, q) P2(L, me, q, own, refused) P4(L, me, q)
+	P1(L, me, q, own, refused) P2(L, me, q) P3(L, me, q, own, refused) P4(L, me, q)
 #endif
 
 proctype producer(byte p; byte left) {
@@ -426,7 +426,7 @@ clear:	last = 0;
 pin:
 #ifndef BUG_SKIP_N4
 	P1(N4, p, t, s, give_up)
-	P2(N4, p, t, s, give_up)
+	P3(N4, p, t, s, give_up)
 #endif
 
 	/* N5 */

@@ -273,6 +273,52 @@ TEST_CASE("a store and topic whose creator was killed at any system call can be 
   }
 }
 
+TEST_CASE("an opener goes on correctly from any system call whatever another did meanwhile and wherever that one was killed") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  shared_place place;
+  dice random(5);
+  const auto opener = [&](bool with_topic) {
+    return traced_child([&, with_topic] {
+      traced_child::mark();
+      if (with_topic) {
+        (void)open_log(place.store(), tiny(2));
+      } else {
+        (void)leat::store::open(place.store());
+      }
+      traced_child::mark();
+    });
+  };
+  for (const bool with_topic : {false, true}) {
+    unsigned most = 0;
+    {
+      traced_child all = opener(with_topic);
+      all.to_mark();
+      while (all.to_system_call() == traced_child::state::stepping) ++most;
+      all.let_go();
+    }
+    for (unsigned i = 0; i < rounds(800); ++i) {
+      leat::store::remove(place.store());
+      const auto first_at = static_cast<unsigned>(random.roll(most));
+      const auto second_at = static_cast<unsigned>(random.roll(most + 10));
+      INFO("the first stands at system call " << first_at << " and the second is killed at " << second_at);
+      traced_child first = opener(with_topic);
+      first.to_mark();
+      for (unsigned k = 0; k < first_at; ++k) first.to_system_call();
+      {
+        traced_child second = opener(with_topic);
+        second.to_mark();
+        for (unsigned k = 0; k < second_at && second.to_system_call() == traced_child::state::stepping; ++k) {
+        }
+        second.kill();
+      }
+      first.to_mark();
+      first.let_go();
+      REQUIRE_NOTHROW(leat::store::open(place.store(), {.mode = leat::open_mode::open}));
+    }
+  }
+}
+
 TEST_CASE("a topic whose deleter was killed at any system call is there whole or not at all") {
   watchdog dog;
   shared_place place;

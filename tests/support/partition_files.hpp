@@ -9,7 +9,7 @@
 #include <leat/storage/topic_log.hpp>
 #include <leat/store.hpp>
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -49,12 +49,21 @@ struct partition_files {
   }
 };
 
+/// Room for `size` bytes, to be published or given back; all zero. Without bytes where there is none.
+inline leat::storage::room take_room(leat::storage::appender& from, std::uint64_t size, std::uint64_t prefix = 0,
+                                     std::uint64_t alignment = 8) {
+  std::byte* const bytes = from.take(size, prefix, alignment);
+  if (bytes == nullptr) return {};
+  const leat::storage::room room = from.lend(bytes, size);
+  from.lent_back(room);
+  std::memset(bytes, 0, size);
+  return room;
+}
+
 /// Appends `value` as a compact record.
 inline leat::result<std::uint64_t> append(leat::storage::appender& to, std::uint64_t value) {
-  leat::storage::room room;
-  if (const leat::errc failure = to.take(16, 8, 8, room); failure != leat::errc::ok) return failure;
-  const std::int64_t time = 0;
-  std::memcpy(room.bytes, &time, 8);
+  const leat::storage::room room = take_room(to, 16, 8);
+  if (room.bytes == nullptr) return to.failure();
   std::memcpy(room.bytes + 8, &value, 8);
   const auto offset = to.publish(room, leat::format::record_kind::compact, 8);
   to.ring();

@@ -13,17 +13,20 @@
 #include "support/temporary_store.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <new>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -258,6 +261,7 @@ class child {
 
   /// Waits for its end. Throws what it threw, and when it was killed.
   void join() {
+    if (pid_ <= 0) return;
     const int status = reap();
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
     raise(status);
@@ -265,6 +269,7 @@ class child {
 
   /// SIGKILL, and waits for the end. Throws if it had failed before.
   void kill() {
+    if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     const int status = reap();
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return;
@@ -272,17 +277,20 @@ class child {
     raise(status);
   }
 
-  /// SIGSTOP; returns when it stands still. Throws if it has ended.
-  void stop() {
+  /// SIGSTOP; returns when it stands still. False when it has ended; throws if it failed.
+  bool stop() {
     ::kill(pid_, SIGSTOP);
     int status = 0;
     while (::waitpid(pid_, &status, WUNTRACED) < 0 && errno == EINTR) {
     }
-    if (WIFSTOPPED(status)) return;
+    if (WIFSTOPPED(status)) return true;
     pid_ = -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return false;
     raise(status);
   }
-  void resume() const { ::kill(pid_, SIGCONT); }
+  void resume() const {
+    if (pid_ > 0) ::kill(pid_, SIGCONT);
+  }
 
   /// It sleeps in the kernel: state S of /proc/<pid>/stat.
   bool asleep() const { return state() == 'S'; }

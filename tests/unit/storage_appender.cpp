@@ -29,11 +29,18 @@ using leat_tests::append;
 using leat_tests::partition_files;
 
 room take(appender& from, std::uint64_t size, std::uint64_t prefix = 0, std::uint64_t alignment = 8) {
-  room r;
-  REQUIRE(from.take(size, prefix, alignment, r) == errc::ok);
+  const room r = leat_tests::take_room(from, size, prefix, alignment);
   REQUIRE(r.bytes != nullptr);
   REQUIRE(r.size == size);
   return r;
+}
+
+leat::result<std::uint64_t> publish_at(appender& to, std::uint64_t expected, std::uint64_t value = 0) {
+  const room r = take(to, 16);
+  std::memcpy(r.bytes + 8, &value, 8);
+  const auto outcome = to.publish_at(expected, r.bytes, r.size, record_kind::compact, 8);
+  if (!outcome) to.give_back(r);
+  return outcome;
 }
 
 /// Values of the records from the log start on.
@@ -203,8 +210,7 @@ TEST_CASE("a filled record that meets the seal is copied to the next segment") {
   appender slow(files.partition());
   appender fast(files.other_partition());
   const std::uint64_t value = 4711;
-  room r = take(slow, 16);
-  std::memset(r.bytes, 0, 8);
+  const room r = take(slow, 16);
   std::memcpy(r.bytes + 8, &value, 8);
   std::uint64_t sent = 0;
   while (files.partition().begun().observe() < 4) REQUIRE(append(fast, sent++));
@@ -219,8 +225,7 @@ TEST_CASE("a filled record is appended though its segment was retired and recycl
   appender slow(files.partition());
   appender fast(files.other_partition());
   const std::uint64_t value = 4711;
-  room r = take(slow, 16);
-  std::memset(r.bytes, 0, 8);
+  const room r = take(slow, 16);
   std::memcpy(r.bytes + 8, &value, 8);
   std::uint64_t sent = 0;
   while (files.partition().begun().observe() < 10) REQUIRE(append(fast, sent++));
@@ -261,13 +266,6 @@ TEST_CASE("a record is published at the expected offset or not at all") {
   const partition_files files;
   appender one(files.partition());
   appender two(files.other_partition());
-  const auto publish_at = [](appender& to, std::uint64_t expected) {
-    room r = take(to, 16);
-    std::memset(r.bytes, 0, 16);
-    const auto outcome = to.publish_at(expected, r, record_kind::compact, 8);
-    if (!outcome) to.give_back(r);
-    return outcome;
-  };
   CHECK(publish_at(one, 1).error() == errc::mismatched);
   CHECK(publish_at(one, 0).value() == 0);
   CHECK(publish_at(one, 0).error() == errc::mismatched);
@@ -286,9 +284,8 @@ TEST_CASE("an appender that fell behind by several segments publishes at the end
   REQUIRE(append(slow, sent++));
   while (files.partition().begun().observe() < 3) REQUIRE(append(fast, sent++));
   REQUIRE(append(fast, sent++));
-  room r = take(slow, 16);
-  std::memset(r.bytes, 0, 16);
-  const auto at = slow.publish_at(sent, r, record_kind::compact, 8);
+  CHECK(publish_at(slow, sent - 1).error() == errc::mismatched);
+  const auto at = publish_at(slow, sent);
   REQUIRE(at);
   CHECK(*at == sent);
   CHECK(append(fast, 1).value() == sent + 1);
@@ -298,10 +295,8 @@ TEST_CASE("publishing at an expected offset goes over the end of a segment") {
   const partition_files files(10);
   appender to(files.partition());
   for (std::uint64_t i = 0; i < 2000; ++i) {
-    room r = take(to, 16);
-    std::memset(r.bytes, 0, 8);
-    std::memcpy(r.bytes + 8, &i, 8);
-    REQUIRE(to.publish_at(i, r, record_kind::compact, 8).value() == i);
+    REQUIRE(publish_at(to, i + 1).error() == errc::mismatched);
+    REQUIRE(publish_at(to, i, i).value() == i);
   }
   CHECK(files.partition().begun().observe() > 3);
   CHECK(values(files.partition()) == numbers(0, 2000));
@@ -311,10 +306,8 @@ TEST_CASE("a segment with room that was lent stays pinned until all of it is bac
   const partition_files files(10);
   appender to(files.partition());
   const auto& others = files.other_partition();
-  const room one = take(to, 16);
-  to.lend();
-  const room two = take(to, 16);
-  to.lend();
+  const room one = to.lend(take(to, 16).bytes, 16);
+  const room two = to.lend(take(to, 16).bytes, 16);
   while (files.partition().begun().observe() < 3) REQUIRE(append(to, 1));
   CHECK(others.topic().pins.try_own(others.lock(0)) == pins::refusal::shared);
   to.lent_back(one);
@@ -335,8 +328,8 @@ TEST_CASE("a hostile data tail is an error and never a write outside") {
     leat_tests::poke(files.segment_path(0), 256, leat_tests::little_endian(tail, 8));
     appender to(files.other_partition());
     try {
-      room r;
-      if (to.take(64, 0, 8, r) == errc::ok) {
+      const room r = leat_tests::take_room(to, 64);
+      if (r.bytes != nullptr) {
         CHECK(r.position >= 8192);
         CHECK(r.position + r.size <= 16384);
       }

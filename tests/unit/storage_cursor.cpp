@@ -142,8 +142,7 @@ TEST_CASE("segments without a record are passed over wherever the reading begins
   const partition_files files(leat::topic_options{.segment_bytes = 16384, .expected_record_bytes = 1});
   appender to(files.partition());
   const auto empty_segments = [&] {
-    leat::storage::room r;
-    for (int i = 0; i < 5; ++i) REQUIRE(to.take(6000, 0, 8, r) == errc::ok);
+    for (int i = 0; i < 5; ++i) REQUIRE(to.take(6000, 0, 8) != nullptr);
   };
   empty_segments();
   REQUIRE(append(to, 0));
