@@ -30,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace leat {
@@ -51,6 +52,15 @@ std::string type_name() {
   constexpr std::size_t begin = function.find("T = ") + 4;
   constexpr std::size_t end = function.find_first_of(";]", begin);
   std::string name(function.substr(begin, end - begin));
+  constexpr std::pair<std::string_view, std::string_view> spellings[] = {{"long long unsigned int", "unsigned long long"},
+                                                                         {"long unsigned int", "unsigned long"},
+                                                                         {"short unsigned int", "unsigned short"},
+                                                                         {"long long int", "long long"},
+                                                                         {"long int", "long"},
+                                                                         {"short int", "short"}};
+  for (const auto& [gcc, clang] : spellings) {
+    for (auto at = name.find(gcc); at != name.npos; at = name.find(gcc)) name.replace(at, gcc.size(), clang);
+  }
   for (const std::string_view noise : {"(anonymous namespace)::", "{anonymous}::", "<unnamed>::", " "}) {
     for (auto at = name.find(noise); at != name.npos; at = name.find(noise)) name.erase(at, noise.size());
   }

@@ -57,12 +57,13 @@ class loan {
     return &**this;
   }
 
-  /// Makes it a record. full: the loan is given up.
+  /// Makes it a record. full, closed, forked, invalid_argument (published or moved before): the loan is given up.
   result<record_position> publish() { return publish(value_bytes_); }
 
   /// The same with only the first `value_bytes` of it.
   result<record_position> publish(std::size_t value_bytes) {
     if (appender_ == nullptr || value_bytes > value_bytes_) return errc::invalid_argument;
+    if (const errc bar = appender_->barred(); bar != errc::ok) return bar;
     std::uint64_t extent = value_bytes;
     if (kind_ == format::record_kind::full) {
       auto& prefix = *reinterpret_cast<format::full_prefix*>(room_.bytes);

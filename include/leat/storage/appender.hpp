@@ -61,6 +61,12 @@ class appender {
   }
   errc failure() const noexcept { return failure_; }
 
+  /// forked or closed: nothing can be published.
+  errc barred() const noexcept {
+    if (partition_.topic().pins.forked()) return errc::forked;
+    return partition_.topic().closed.is_set() ? errc::closed : errc::ok;
+  }
+
   /// Gives back the room taken last, which will not be published.
   void give_back(std::byte* at, std::uint64_t size) noexcept { give_back(room_at(at, size)); }
 
@@ -209,7 +215,8 @@ class appender {
         if (sequence_ == no_segment) {
           if (const errc failure = join(); failure != errc::ok) return failure;
         }
-        const std::uint64_t wanted = std::max(chunk_size_, need);
+        // Chunks are whole multiples of a record's alignment, so that each begins at one.
+        const std::uint64_t wanted = format::align_up(std::max(chunk_size_, need), format::record_alignment);
         const std::uint64_t begin = segment_->data_tail().take(wanted);
         if (begin < geometry_.data_begin()) {
           throw error(errc::corrupt, file_path(),

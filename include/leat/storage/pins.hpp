@@ -34,8 +34,12 @@ class pins {
 
   explicit pins(os::file f) : locks_(std::move(f)) {}
 
+  /// In the child of the process that made it. Then the mutex may be held for ever, by a thread that the child does not have.
+  bool forked() const noexcept { return os::fork_generation() != generation_; }
+
   /// P1. False: an exclusive lock is held on it.
   bool try_pin(std::uint64_t byte) {
+    require_not_forked();
     const std::lock_guard guard(mutex_);
     auto [entry, first] = held_.try_emplace(byte, 1);
     if (!first) {
@@ -55,6 +59,7 @@ class pins {
 
   /// R2. none: it is held now. Otherwise what stands against it.
   refusal try_own(std::uint64_t byte) {
+    require_not_forked();
     const std::lock_guard guard(mutex_);
     auto [entry, first] = held_.try_emplace(byte, exclusive);
     if (!first) return entry->second == exclusive ? refusal::exclusive : refusal::shared;
@@ -109,8 +114,9 @@ class pins {
     held_.erase(entry);
   }
 
-  /// Then the mutex may be held for ever, by a thread that the child does not have.
-  bool forked() const noexcept { return os::fork_generation() != generation_; }
+  void require_not_forked() const {
+    if (forked()) throw error(errc::forked, locks_.path(), "the topic was opened before fork() and used in the child");
+  }
 
   const std::uint32_t generation_ = os::fork_generation();
   std::mutex mutex_;

@@ -25,7 +25,7 @@ namespace leat::storage {
 class preparation {
  public:
   /// Prepares segment `target` of `p`. Throws errc::full when there is no room for its file.
-  preparation(partition& p, std::uint64_t target) : partition_(p), target_(target) {
+  preparation(partition& p, std::uint64_t target) : preparation(&p, target) {
     retire();
     if (!take_spare()) make_file();
     to_clear_ = spare_ ? used_slots(*spare_) : 0;
@@ -67,6 +67,9 @@ class preparation {
 
  private:
   static constexpr std::uint64_t fresh = ~std::uint64_t{0};
+
+  /// Delegated to, so that the destructor tidies up also when there is no room.
+  preparation(partition* p, std::uint64_t target) : partition_(*p), target_(target) {}
 
   /// R1, while the other segments hold what is to be kept.
   void retire() {
