@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <iostream>
+#include <latch>
+#include <stdexcept>
 #include <thread>
 
 namespace {
@@ -56,8 +58,10 @@ int main() {
   const auto log = store.topic<entry>("account-42");
   account(log).deposit(100'000);
 
+  std::latch both(2);
   const auto spend = [&](std::int64_t cents) {
     account mine(log);
+    both.arrive_and_wait();
     int times = 0;
     while (mine.withdraw(cents)) ++times;
     std::cout << times << " times " + std::to_string(cents) + ", " + std::to_string(mine.conflicts()) + " conflicts\n";

@@ -14,9 +14,10 @@ struct payment {
 
 int main() {
   using namespace std::chrono_literals;
-  const std::string name = "quick_start." + std::to_string(::getpid());  // any name; other processes find the store by it
 
-  const leat::store store = leat::store::open(name);  // in shared memory; made if it is not there
+  // In shared memory, made if it is not there. Other processes find it by its name, which can be any.
+  const std::string name = "quick_start." + std::to_string(::getpid());
+  const leat::store store = leat::store::open(name);
   const auto payments = store.topic<payment>("payments", {.partitions = 4});
 
   leat::consumer in{payments};  // from now on

@@ -54,8 +54,9 @@ class counter {
   void count_batch() {
     const auto batch = in_.poll(longest_wait);
     if (batch.error() == leat::errc::out_of_range) {
-      throw std::runtime_error("retention has removed flights before they were counted: this machine is too slow, or too "
-                               "busy, for this rate; try a lower --rate");
+      throw std::runtime_error(
+          "retention has removed flights before they were counted: this machine is too slow, or too "
+          "busy, for this rate; try a lower --rate");
     }
     for (const auto& record : batch) {
       partition_figures& f = counts_[record.partition()];

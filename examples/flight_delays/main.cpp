@@ -46,11 +46,12 @@ class scratch_store {
 
 void print_plan(const demo::workload& work) {
   using demo::grouped;
-  std::printf("%s flights x %s rounds = %s records, %s a second, in %u partitions\n"
-              "%u producer processes, %u consumer processes; one of each is killed on the way\n\n",
-              grouped(work.departures.size()).c_str(), grouped(work.rounds).c_str(), grouped(work.records()).c_str(),
-              grouped(static_cast<std::uint64_t>(work.options.rate)).c_str(), work.options.partitions,
-              work.options.producers, work.options.consumers);
+  std::printf(
+      "%s flights x %s rounds = %s records, %s a second, in %u partitions\n"
+      "%u producer processes, %u consumer processes; one of each is killed on the way\n\n",
+      grouped(work.departures.size()).c_str(), grouped(work.rounds).c_str(), grouped(work.records()).c_str(),
+      grouped(static_cast<std::uint64_t>(work.options.rate)).c_str(), work.options.partitions, work.options.producers,
+      work.options.consumers);
 }
 
 /// The members of this function die in the right order: first the processes, then the store, then the signals.
@@ -71,7 +72,9 @@ int run(const demo::settings& options) {
     demo::print_summary(store, work, *board, supervisor.replacements(), counted);
     return 0;
   }
-  for (std::size_t i = 0; i < std::min<std::size_t>(wrong.size(), 10); ++i) std::fprintf(stderr, "%s\n", wrong[i].c_str());
+  for (std::size_t i = 0; i < std::min<std::size_t>(wrong.size(), 10); ++i) {
+    std::fprintf(stderr, "%s\n", wrong[i].c_str());
+  }
   throw std::runtime_error("the result is wrong: " + std::to_string(wrong.size()) + " differences");
 }
 

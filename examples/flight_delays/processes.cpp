@@ -83,7 +83,9 @@ void crew::reap() {
     }
     const std::string name = entry->second;
     entry = names_.erase(entry);
-    if (WIFSIGNALED(status)) throw std::runtime_error(name + " was ended by signal " + std::to_string(WTERMSIG(status)));
+    if (WIFSIGNALED(status)) {
+      throw std::runtime_error(name + " was ended by signal " + std::to_string(WTERMSIG(status)));
+    }
     if (WEXITSTATUS(status) != 0) throw std::runtime_error(name + " has failed");
   }
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -38,10 +39,11 @@ void print_throughput(const workload& work, const scoreboard& board) {
   const double seconds = std::chrono::duration<double>(steady_clock::now() - board.steady_start).count();
   std::printf("records     %s in %.1f s: %s a second\n", grouped(counted).c_str(), seconds,
               grouped(static_cast<std::uint64_t>(static_cast<double>(counted) / seconds)).c_str());
-  std::printf("latency     from before send to after counting, in microseconds:\n"
-              "            p50 %.1f   p90 %.1f   p99 %.1f   p99.9 %.1f   max %.1f\n",
-              as_us(latency.quantile(.5)), as_us(latency.quantile(.9)), as_us(latency.quantile(.99)),
-              as_us(latency.quantile(.999)), as_us(latency.quantile(1)));
+  std::printf(
+      "latency     from before send to after counting, in microseconds:\n"
+      "            p50 %.1f   p90 %.1f   p99 %.1f   p99.9 %.1f   max %.1f\n",
+      as_us(latency.quantile(.5)), as_us(latency.quantile(.9)), as_us(latency.quantile(.99)),
+      as_us(latency.quantile(.999)), as_us(latency.quantile(1)));
 }
 
 // --- who was killed, and whom that held up ----------------------------------------------------------------------------
@@ -77,9 +79,8 @@ std::vector<nanoseconds> quiet_stretches(double seconds, const std::vector<repla
   std::vector<nanoseconds> middles;
   const nanoseconds end(static_cast<std::int64_t>(seconds * .9e9));
   for (nanoseconds middle(static_cast<std::int64_t>(seconds * .1e9)); middle < end; middle += 2 * half_stretch) {
-    const bool quiet = std::ranges::all_of(replacements, [&](const replacement& r) {
-      return std::chrono::abs(middle - r.when) > 4 * half_stretch;
-    });
+    const bool quiet = std::ranges::all_of(
+        replacements, [&](const replacement& r) { return std::chrono::abs(middle - r.when) > 4 * half_stretch; });
     if (quiet) middles.push_back(middle);
   }
   return middles;
@@ -145,15 +146,14 @@ void print_retention(const leat::store& store) {
 void print_busiest(const delays_by_airport& counted) {
   std::vector<std::pair<std::string, delays>> airports(counted.begin(), counted.end());
   std::ranges::sort(airports, std::ranges::greater{}, [](const auto& a) { return a.second.flights; });
-  std::printf("busiest     ");
-  for (std::size_t i = 0; i < std::min<std::size_t>(airports.size(), 4); ++i) {
+  const char* what = "busiest";
+  for (std::size_t i = 0; i < std::min<std::size_t>(airports.size(), 3); ++i) {
     const auto& [airport, d] = airports[i];
     const auto flights = static_cast<double>(d.flights);
-    std::printf("%s%s %.1f min late, %.0f %% over an hour", i == 0 ? "" : i % 2 == 0 ? "\n            " : "   ",
+    std::printf("%-12s%s: %.1f minutes late on average, %.1f %% over an hour\n", std::exchange(what, ""),
                 airport.c_str(), static_cast<double>(d.total_minutes) / flights,
                 100 * static_cast<double>(d.over_an_hour) / flights);
   }
-  std::printf("\n");
 }
 
 }  // namespace
@@ -198,8 +198,9 @@ void print_summary(const leat::store& store, const workload& work, const scorebo
   print_survivors(work, board, replacements);
   print_retention(store);
   print_busiest(counted);
-  std::printf("result      right: the delays of all %zu airports are %s times those of one round, none lost, none double\n",
-              counted.size(), grouped(work.rounds).c_str());
+  std::printf(
+      "result      right: the delays of all %zu airports are %s times those of one round, none lost, none double\n",
+      counted.size(), grouped(work.rounds).c_str());
 }
 
 }  // namespace demo

@@ -27,8 +27,8 @@ inline leat::timestamp wall_clock() { return std::chrono::system_clock::now(); }
 /// One producer or consumer and its replacement. The supervisor looks at the counters while they run (relaxed: nothing
 /// else is published by them), and at the rest when they have ended.
 struct worker_score {
-  std::atomic<std::uint64_t> records{0};     // sent or counted
-  std::atomic<std::uint64_t> resumed_at{0};  // `records`, where the last to start took up
+  std::atomic<std::uint64_t> records{0};      // sent or counted
+  std::atomic<std::uint64_t> resumed_at{0};   // `records`, where the last to start took up
   std::atomic<std::int64_t> resumed_when{0};  // nanoseconds since the start
   gap_track gaps;
 

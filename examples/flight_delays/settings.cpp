@@ -44,7 +44,7 @@ std::uint32_t count(std::string_view option, const char* text, std::uint32_t mos
 
 /// Bytes; plenty where nobody can say. In containers there are often no more than 64 MiB.
 std::uint64_t free_shared_memory() {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs("/dev/shm", &status) != 0) return std::uint64_t{1} << 40;
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }

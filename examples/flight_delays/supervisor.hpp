@@ -26,8 +26,8 @@ struct replacement {
   std::uint32_t id;
   pid_t dead;
   pid_t successor;
-  std::chrono::nanoseconds when;   // since the start
-  std::uint64_t records;           // by the dead one's own count
+  std::chrono::nanoseconds when;  // since the start
+  std::uint64_t records;          // by the dead one's own count
 };
 
 class supervisor {

@@ -1,5 +1,6 @@
 #include "timetable.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <stdexcept>

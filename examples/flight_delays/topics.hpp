@@ -41,7 +41,7 @@ struct partition_figures {
   };
 
   std::uint64_t next_offset = 0;
-  std::array<std::uint64_t, most_producers> next_sequence{};  // by producer: its next record here has this one or a later
+  std::array<std::uint64_t, most_producers> next_sequence{};  // by producer: the lowest that may come next
   std::uint64_t airports = 0;
   std::array<entry, most_airports> entries{};
 

@@ -38,7 +38,8 @@ void workload::split_among_producers() {
   if (by_origin.size() < shares.size()) throw std::runtime_error("more producers than airports");
 
   std::vector<std::pair<std::string, std::vector<std::uint32_t>>> airports(by_origin.begin(), by_origin.end());
-  std::ranges::sort(airports, std::ranges::greater{}, [](const auto& a) { return std::pair(a.second.size(), a.first); });
+  std::ranges::sort(airports, std::ranges::greater{},
+                    [](const auto& a) { return std::pair(a.second.size(), a.first); });
   for (const auto& [origin, flights] : airports) {
     share& least = *std::ranges::min_element(shares, {}, [](const share& sh) { return sh.departures.size(); });
     least.departures.insert(least.departures.end(), flights.begin(), flights.end());

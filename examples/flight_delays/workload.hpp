@@ -25,7 +25,9 @@ class workload {
   }
 
   std::uint64_t records() const noexcept { return departures.size() * rounds; }
-  std::uint64_t records_of(std::uint32_t producer) const noexcept { return shares[producer].departures.size() * rounds; }
+  std::uint64_t records_of(std::uint32_t producer) const noexcept {
+    return shares[producer].departures.size() * rounds;
+  }
   std::uint64_t records_in(std::uint32_t partition) const noexcept { return departures_in[partition] * rounds; }
 
   /// Records a second.

@@ -38,7 +38,8 @@ class consumer {
     return batch_type(reader_, outcome);
   }
 
-  /// Reads these partitions from now on. Those that it read before keep their position, others begin as the reset policy says.
+  /// Reads these partitions from now on. Those that it read before keep their position, others begin as the reset policy
+  /// says. Ends the life of the last batch.
   void assign(const std::vector<std::uint32_t>& partitions) { reader_.assign(partitions); }
   std::vector<std::uint32_t> assignment() const { return reader_.assignment(); }
 

@@ -157,17 +157,17 @@ void drive(std::uint64_t keep, std::uint64_t each, bool conditional) {
 
 TEST_CASE("readers see whole records through the mapping of their writers") {
   watchdog dog;
-  drive(0, rounds(30'000), false);
+  drive(0, rounds(15'000), false);
 }
 
 TEST_CASE("readers see whole records through the mapping of their writers while segments are recycled") {
   watchdog dog;
-  drive(3, rounds(30'000), false);
+  drive(3, rounds(15'000), false);
 }
 
 TEST_CASE("conditional and unconditional appends mix in one mapping while segments are recycled") {
   watchdog dog;
-  drive(3, rounds(20'000), true);
+  drive(3, rounds(8'000), true);
 }
 
 TEST_CASE("a single writer's records are whole for a reader of the same mapping") {
@@ -178,7 +178,7 @@ TEST_CASE("a single writer's records are whole for a reader of the same mapping"
   const auto log = store.topic<leat::bytes_view>("log", options).log();
   storage::partition& partition = log->partition(0);
   state s;
-  const std::uint64_t count = rounds(30'000);
+  const std::uint64_t count = rounds(15'000);
   std::string failures;
   {
     guarded_thread reader(s, [&] {
@@ -211,7 +211,7 @@ TEST_CASE("any number of threads share a topic of this process with producers an
   const leat::store store = leat::store::in_process();
   const auto log = store.topic<leat::bytes_view>("log", tiny(3, 2));
   constexpr unsigned readers = 2;
-  const std::uint64_t each = rounds(20'000);
+  const std::uint64_t each = rounds(8'000);
   state s;
   std::atomic<std::uint64_t> read[readers] = {};
   std::string failures;

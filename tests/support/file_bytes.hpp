@@ -84,7 +84,7 @@ inline std::set<std::string> names_in(const std::string& directory) {
 }
 
 inline ino_t inode_of(const std::string& path) {
-  struct stat s {};
+  struct stat s{};
   if (::stat(path.c_str(), &s) != 0) throw std::runtime_error("no file " + path);
   return s.st_ino;
 }

@@ -43,7 +43,8 @@ std::string in_child(Body&& body, unsigned seconds = 20) {
   ::close(ends[1]);
   std::string said;
   char buffer[4096];
-  for (ssize_t bytes; (bytes = ::read(ends[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(bytes));
+  for (ssize_t bytes; (bytes = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(bytes));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);

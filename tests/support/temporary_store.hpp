@@ -33,7 +33,8 @@ class temporary_directory {
   explicit temporary_directory(const std::string& parent) : path_(parent + "/leat-test-XXXXXX"), maker_(::getpid()) {
     if (::mkdtemp(path_.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp " + path_);
   }
-  temporary_directory(temporary_directory&& other) noexcept : path_(std::exchange(other.path_, {})), maker_(other.maker_) {}
+  temporary_directory(temporary_directory&& other) noexcept
+      : path_(std::exchange(other.path_, {})), maker_(other.maker_) {}
   temporary_directory& operator=(temporary_directory&&) = delete;
   ~temporary_directory() {
     if (path_.empty() || maker_ != ::getpid()) return;
@@ -88,7 +89,9 @@ class temporary_store {
  private:
   temporary_store() : store(leat::store::in_process()) {}
   temporary_store(temporary_directory directory, const leat::store_options& options)
-      : directory_(std::move(directory)), path_(directory_->path() + "/store"), store(leat::store::open(path_, options)) {}
+      : directory_(std::move(directory)),
+        path_(directory_->path() + "/store"),
+        store(leat::store::open(path_, options)) {}
 };
 
 }  // namespace leat_tests

@@ -82,7 +82,9 @@ TEST_CASE("views of a batch stay valid although retention moves on and its segme
   const auto topic = temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = 16384}});
   leat::producer out{topic};
   leat::consumer in{topic};
-  const auto text = [](std::uint64_t i) { return "record " + std::to_string(i) + std::string(80, static_cast<char>('a' + i % 26)); };
+  const auto text = [](std::uint64_t i) {
+    return "record " + std::to_string(i) + std::string(80, static_cast<char>('a' + i % 26));
+  };
   std::uint64_t sent = 0;
   for (; sent < 40; ++sent) REQUIRE(out.send("key", text(sent)));
   const auto held = in.poll();

@@ -260,8 +260,10 @@ TEST_CASE("types differ by their name and size and alignment") {
   CHECK(leat::detail::identity_of<line>().alignment == 64);
   CHECK(leat::detail::identity_of<line>().fixed_bytes == 64);
   CHECK(leat::detail::identity_of<order>().fixed_bytes == 0);
-  CHECK(leat::detail::identity_of<std::int32_t>().fingerprint != leat::detail::identity_of<std::uint32_t>().fingerprint);
-  CHECK(leat::detail::identity_of<std::string>().fingerprint != leat::detail::identity_of<leat::bytes_view>().fingerprint);
+  CHECK(leat::detail::identity_of<std::int32_t>().fingerprint !=
+        leat::detail::identity_of<std::uint32_t>().fingerprint);
+  CHECK(leat::detail::identity_of<std::string>().fingerprint !=
+        leat::detail::identity_of<leat::bytes_view>().fingerprint);
 }
 
 TEST_CASE("integers of a width have one name whatever the compiler calls them") {

@@ -158,7 +158,8 @@ TEST_CASE("a consumer that fell behind the log start goes on as its policy says"
 
 TEST_CASE("start and end and lag are those of the log") {
   auto temporary = leat_tests::each_kind_of_store();
-  const auto topic = temporary.store.topic<int>("t", {.partitions = 2, .segment_bytes = 16384, .retention = {.bytes = 16384}});
+  const auto topic =
+      temporary.store.topic<int>("t", {.partitions = 2, .segment_bytes = 16384, .retention = {.bytes = 16384}});
   leat::producer out{topic};
   leat::consumer in{topic, {.auto_offset_reset = offset_reset::earliest}};
   CHECK(in.lag(0) == 0);
@@ -244,7 +245,8 @@ TEST_CASE("assigning keeps the position of partitions that stay") {
   const auto topic = temporary.store.topic<int>("t", {.partitions = 3});
   leat::producer out{topic};
   for (std::uint32_t p = 0; p < 3; ++p) send(out, 0, 10, p);
-  leat::consumer in{topic, {.partitions = {{0, 1}}, .auto_offset_reset = offset_reset::earliest, .max_poll_records = 4}};
+  leat::consumer in{topic,
+                    {.partitions = {{0, 1}}, .auto_offset_reset = offset_reset::earliest, .max_poll_records = 4}};
   CHECK(in.poll().size() == 4);
   const std::uint64_t kept = in.position(1);
   in.assign({1, 2, 2});
@@ -302,9 +304,11 @@ TEST_CASE("a seek begins the next poll there") {
 TEST_CASE("a poll without records returns at its time-out whatever the strategy of waiting") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = temporary.store.topic<int>("t", {.partitions = 2});
-  for (const leat::wait_strategy strategy : {leat::wait_strategy::spin, leat::wait_strategy::yield, leat::wait_strategy::block}) {
+  for (const leat::wait_strategy strategy :
+       {leat::wait_strategy::spin, leat::wait_strategy::yield, leat::wait_strategy::block}) {
     leat::consumer in{topic, {.wait = strategy}};
-    for (const auto timeout : {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-5), std::chrono::nanoseconds(1), std::chrono::nanoseconds(3ms)}) {
+    for (const auto timeout : {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-5), std::chrono::nanoseconds(1),
+                               std::chrono::nanoseconds(3ms)}) {
       const auto begin = std::chrono::steady_clock::now();
       const auto batch = in.poll(timeout);
       const auto took = std::chrono::steady_clock::now() - begin;
@@ -321,7 +325,8 @@ TEST_CASE("a poll with a long time-out returns at once where there is something 
   for (const bool single_writer : {false, true}) {
     const auto topic = temporary.store.topic<int>(single_writer ? "single" : "any", {.single_writer = single_writer});
     leat::producer out{topic};
-    for (const leat::wait_strategy strategy : {leat::wait_strategy::spin, leat::wait_strategy::yield, leat::wait_strategy::block}) {
+    for (const leat::wait_strategy strategy :
+         {leat::wait_strategy::spin, leat::wait_strategy::yield, leat::wait_strategy::block}) {
       leat::consumer in{topic, {.wait = strategy}};
       send(out, 1, 2);
       CHECK(values(in.poll(std::chrono::nanoseconds::max())) == ints{1});

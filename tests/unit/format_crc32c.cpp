@@ -53,7 +53,8 @@ TEST_CASE("the checksum by instruction is CRC-32C at every length and alignment"
   for (std::size_t begin = 0; begin < 8; ++begin) {
     for (std::size_t size = 0; size < 80; ++size) {
       const auto part = bytes_of(text).subspan(begin, size);
-      REQUIRE(leat::format::crc32c_detail::by_instruction(~0u, part) == leat::format::crc32c_detail::by_table(~0u, part));
+      REQUIRE(leat::format::crc32c_detail::by_instruction(~0u, part) ==
+              leat::format::crc32c_detail::by_table(~0u, part));
     }
   }
 }

@@ -44,15 +44,16 @@ std::string with_checksum(std::string header) { return header + little_endian(sl
 std::string topic_id() { return "0123456789abcdef"; }
 
 std::string store_file() {
-  return padded(with_checksum("leatsto\n" + little_endian(1, 4) + little_endian(0, 4) + "fedcba9876543210" + little_endian(0, 4)),
-                4096);
+  return padded(
+      with_checksum("leatsto\n" + little_endian(1, 4) + little_endian(0, 4) + "fedcba9876543210" + little_endian(0, 4)),
+      4096);
 }
 
 std::string topic_file(std::uint64_t begun, std::uint64_t start_offset, std::uint64_t start_sequence) {
   const std::string header =
       "leattop\n" + little_endian(1, 4) + little_endian(1, 4) + topic_id() + little_endian(segment_bytes, 8) +
-      little_endian(slot_count, 8) + little_endian(4 * segment_bytes, 8) + little_endian(4096, 4) + little_endian(128, 4) +
-      little_endian(0, 4) + little_endian(0, 4) + little_endian(0600, 4) + little_endian(8, 4) +
+      little_endian(slot_count, 8) + little_endian(4 * segment_bytes, 8) + little_endian(4096, 4) +
+      little_endian(128, 4) + little_endian(0, 4) + little_endian(0, 4) + little_endian(0600, 4) + little_endian(8, 4) +
       little_endian(1'700'000'000'000'000'000, 8) + little_endian(fingerprint("string"), 8) +
       little_endian(fingerprint("string"), 8) + padded("string", 256) + padded("string", 256) + little_endian(0, 4);
   return padded(with_checksum(header), 4096) +
@@ -61,10 +62,11 @@ std::string topic_file(std::uint64_t begun, std::uint64_t start_offset, std::uin
                 256);
 }
 
-std::string segment_file(std::uint64_t sequence, std::uint64_t base, const std::string& slots, const std::string& data) {
-  const std::string identity = with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + topic_id() +
-                                             little_endian(sequence, 8) + little_endian(segment_bytes, 8) +
-                                             little_endian(slot_count, 8) + little_endian(0, 4));
+std::string segment_file(std::uint64_t sequence, std::uint64_t base, const std::string& slots,
+                         const std::string& data) {
+  const std::string identity =
+      with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + topic_id() + little_endian(sequence, 8) +
+                    little_endian(segment_bytes, 8) + little_endian(slot_count, 8) + little_endian(0, 4));
   std::string header = padded(identity, 128) + little_endian(base, 8);
   header = padded(header, 256) + little_endian(data_begin + data.size(), 8);
   return padded(padded(padded(header, 4096) + slots, data_begin) + data, segment_bytes);
@@ -84,9 +86,10 @@ std::string written_by_hand(const std::string& root) {
   // Full: timestamp, sizes of value, key and headers, checksum, value, key at a multiple of 8, headers.
   const std::string headers = little_endian(5, 4) + little_endian(2, 4) + "trace" + "7f" +  //
                               little_endian(1, 4) + little_endian(0xffffffff, 4) + "n";
-  const std::string full = padded(little_endian(11, 8) + little_endian(3, 4) + little_endian(2, 4) +
-                                      little_endian(headers.size(), 4) + little_endian(0, 4) + "abc" + padded("", 5) + "k1" + headers,
-                                  64);
+  const std::string full =
+      padded(little_endian(11, 8) + little_endian(3, 4) + little_endian(2, 4) + little_endian(headers.size(), 4) +
+                 little_endian(0, 4) + "abc" + padded("", 5) + "k1" + headers,
+             64);
   const std::string tombstone = padded(little_endian(12, 8) + little_endian(0xffffffff, 4) + little_endian(1, 4) +
                                            little_endian(0, 4) + little_endian(0, 4) + "k",
                                        32);
@@ -180,9 +183,10 @@ TEST_CASE("what leat writes are the bytes that are written by hand") {
 
   const std::string segment = read_file(temporary.file("topics/golden/0000-0000000000000000"));
   REQUIRE(segment.size() == segment_bytes);
-  CHECK(segment.substr(0, 64) == with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + words.substr(16, 16) +
-                                               little_endian(0, 8) + little_endian(segment_bytes, 8) +
-                                               little_endian(slots, 8) + little_endian(0, 4)));
+  CHECK(segment.substr(0, 64) ==
+        with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + words.substr(16, 16) +
+                      little_endian(0, 8) + little_endian(segment_bytes, 8) + little_endian(slots, 8) +
+                      little_endian(0, 4)));
   CHECK(number_at(segment, 128, 8) == 0);
   const std::uint64_t begin = (4096 + slots * 8 + 63) / 64 * 64;
   CHECK(number_at(segment, 256, 8) >= begin + 16 + 64 + 32);
@@ -190,9 +194,9 @@ TEST_CASE("what leat writes are the bytes that are written by hand") {
   CHECK(segment.substr(begin, 13) == little_endian(10, 8) + "hello");
   const std::string full = segment.substr((number_at(segment, 4104, 8) & 0xffffffff) * 8, 58);
   CHECK(number_at(segment, 4104, 8) >> 32 == (2u << 24 | 64 / 8));
-  CHECK(full == little_endian(11, 8) + little_endian(3, 4) + little_endian(2, 4) + little_endian(24, 4) + little_endian(0, 4) +
-                    "abc" + std::string(5, '\0') + "k1" + little_endian(5, 4) + little_endian(2, 4) + "trace7f" +
-                    little_endian(1, 4) + little_endian(0xffffffff, 4) + "n");
+  CHECK(full == little_endian(11, 8) + little_endian(3, 4) + little_endian(2, 4) + little_endian(24, 4) +
+                    little_endian(0, 4) + "abc" + std::string(5, '\0') + "k1" + little_endian(5, 4) +
+                    little_endian(2, 4) + "trace7f" + little_endian(1, 4) + little_endian(0xffffffff, 4) + "n");
   CHECK(number_at(segment, 4112, 8) >> 32 == (2u << 24 | 32 / 8));
   CHECK(number_at(segment, 4120, 8) == 0);
 }

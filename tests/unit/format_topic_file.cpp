@@ -33,18 +33,22 @@ TEST_CASE("a topic's header has the bytes that it has had since version 1") {
   h.checksum = header_checksum(h);
 
   std::string expected = leat_tests::from_hex(
-      "6c656174746f700a"                  // "leattop\n"
-      "01000000" "03000000"               // version, partitions
+      "6c656174746f700a"  // "leattop\n"
+      "01000000"
+      "03000000"                          // version, partitions
       "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"  // id
       "0040000000000000"                  // segment bytes
       "5a00000000000000"                  // slots
       "0000010000000000"                  // retention bytes
-      "e8030000" "80000000"               // largest record, expected record
-      "01000000" "01000000"               // timestamps, single writer
-      "a0010000" "08000000"               // file mode, value alignment
-      "15cd853dfe9c9717"                  // created
-      "0807060504030201"                  // value type
-      "1817161514131211");                // key type
+      "e8030000"
+      "80000000"  // largest record, expected record
+      "01000000"
+      "01000000"  // timestamps, single writer
+      "a0010000"
+      "08000000"            // file mode, value alignment
+      "15cd853dfe9c9717"    // created
+      "0807060504030201"    // value type
+      "1817161514131211");  // key type
   REQUIRE(expected.size() == 104);
   expected += 'V' + std::string(255, '\0') + 'K' + std::string(255, '\0') + std::string(4, '\0');
   expected += leat_tests::little_endian(leat_tests::slow_crc32c(expected), 4);

@@ -52,14 +52,13 @@ TEST_CASE("a header may have an empty name and any bytes") {
 }
 
 TEST_CASE("headers have the bytes that they have had since version 1") {
-  CHECK(leat_tests::text_of(encoded({{"trace", "7f"}, {"n", leat::null}})) ==
-        leat_tests::from_hex("05000000"
-                             "02000000"
-                             "7472616365"
-                             "3766"
-                             "01000000"
-                             "ffffffff"
-                             "6e"));
+  CHECK(leat_tests::text_of(encoded({{"trace", "7f"}, {"n", leat::null}})) == leat_tests::from_hex("05000000"
+                                                                                                   "02000000"
+                                                                                                   "7472616365"
+                                                                                                   "3766"
+                                                                                                   "01000000"
+                                                                                                   "ffffffff"
+                                                                                                   "6e"));
 }
 
 TEST_CASE("no headers are no bytes") {

@@ -130,7 +130,7 @@ TEST_CASE("a file has the mode that was asked for whatever the umask is") {
   const auto directory = leat::os::folder::open(place.path());
   const mode_t before = ::umask(0077);
   const auto mode_of = [&](const std::string& name) {
-    struct stat s {};
+    struct stat s{};
     ::stat((place.path() + "/" + name).c_str(), &s);
     return s.st_mode & 07777;
   };

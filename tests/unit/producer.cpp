@@ -35,7 +35,8 @@ leat::timestamp at(std::int64_t nanoseconds) { return leat::timestamp(std::chron
 TEST_CASE("offsets are dense and begin at 0 in each partition") {
   auto temporary = leat_tests::each_kind_of_store();
   CAPTURE(temporary.store.path());
-  const auto topic = temporary.store.topic<int>("t", {.partitions = 3, .segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  const auto topic = temporary.store.topic<int>(
+      "t", {.partitions = 3, .segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
   leat::producer one{topic};
   leat::producer two{topic};
   for (std::uint64_t i = 0; i < 2000; ++i) {
@@ -50,7 +51,8 @@ TEST_CASE("offsets are dense and begin at 0 in each partition") {
 TEST_CASE("one producer's records in a partition are read in the order sent") {
   auto temporary = leat_tests::each_kind_of_store();
   CAPTURE(temporary.store.path());
-  const auto topic = temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  const auto topic =
+      temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
   leat::producer one{topic};
   leat::producer two{topic};
   std::uint64_t offset = 0;
@@ -88,19 +90,22 @@ TEST_CASE("a key is always in one partition and that is where Kafka puts it") {
 TEST_CASE("key and value and headers and timestamp are read as they were sent") {
   auto temporary = leat_tests::each_kind_of_store();
   CAPTURE(temporary.store.path());
-  const auto topic = temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  const auto topic =
+      temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
   leat::producer out{topic};
   std::vector<record_copy> sent;
-  const std::optional<std::string> parts[] = {std::nullopt, "", "x", "eight888", std::string("zero\0zero", 9), std::string(700, 'y')};
-  const std::vector<std::vector<leat::header>> headers{{},
-                                                       {{"a", "1"}, {"b", leat::null}, {"a", "2"}, {"", ""}},
-                                                       {{"one", std::string_view("\0", 1)}}};
+  const std::optional<std::string> parts[] = {std::nullopt,         "", "x", "eight888", std::string("zero\0zero", 9),
+                                              std::string(700, 'y')};
+  const std::vector<std::vector<leat::header>> headers{
+      {}, {{"a", "1"}, {"b", leat::null}, {"a", "2"}, {"", ""}}, {{"one", std::string_view("\0", 1)}}};
   std::int64_t time = -5;
   for (const auto& key : parts) {
     for (const auto& value : parts) {
       for (const auto& some : headers) {
         using argument = leat::producer<std::string>::key_argument;
-        const auto of = [](const std::optional<std::string>& part) { return part ? argument(*part) : argument(leat::null); };
+        const auto of = [](const std::optional<std::string>& part) {
+          return part ? argument(*part) : argument(leat::null);
+        };
         const record_position p = out.send(of(key), of(value), {.timestamp = at(++time), .headers = some});
         record_copy copy{.offset = p.offset, .key = key, .value = value, .headers = {}, .timestamp = time};
         for (const leat::header& h : some) copy.headers.emplace_back(std::string(h.name), leat_tests::copy_of(h.value));
@@ -132,9 +137,9 @@ TEST_CASE("an explicit partition wins over the key and over the user's partition
   const auto topic = temporary.store.topic<int>("t", {.partitions = 4});
   int asked = 0;
   leat::producer out{topic, {.partitioner = [&](auto, std::uint32_t) {
-                               ++asked;
-                               return 1u;
-                             }}};
+                       ++asked;
+                       return 1u;
+                     }}};
   CHECK(out.send("k", 1, {.partition = 3}).value().partition == 3);
   CHECK(asked == 0);
   CHECK(out.send("k", 1).value().partition == 1);
@@ -147,10 +152,10 @@ TEST_CASE("the user's partitioner sees the key's bytes and the number of partiti
   std::vector<std::optional<std::string>> keys;
   std::uint32_t answer = 0;
   leat::producer out{topic, {.partitioner = [&](std::optional<leat::bytes_view> key, std::uint32_t partitions) {
-                               CHECK(partitions == 3);
-                               keys.push_back(leat_tests::copy_of(key));
-                               return answer;
-                             }}};
+                       CHECK(partitions == 3);
+                       keys.push_back(leat_tests::copy_of(key));
+                       return answer;
+                     }}};
   answer = 2;
   CHECK(out.send("key", 1).value().partition == 2);
   CHECK(out.send(leat::null, 1).value().partition == 2);
@@ -203,7 +208,10 @@ TEST_CASE("a given timestamp is kept where the topic has create time") {
 TEST_CASE("a record without a timestamp gets the present time from either clock") {
   auto temporary = leat_tests::temporary_store::in_process();
   const auto topic = temporary.store.topic<int>("t");
-  const auto now = [] { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); };
+  const auto now = [] {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
   const std::int64_t before = now();
   REQUIRE(leat::producer{topic}.send(1));
   REQUIRE(leat::producer{topic, {.clock = leat::timestamp_source::coarse}}.send(1));
@@ -255,12 +263,14 @@ TEST_CASE("a conditional record that is refused takes no room") {
 
 TEST_CASE("two producers that append by turns on condition both get on over many segments") {
   auto temporary = leat_tests::temporary_store::in_process();
-  const auto topic = temporary.store.topic<std::uint64_t>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  const auto topic =
+      temporary.store.topic<std::uint64_t>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
   leat::producer one{topic};
   leat::producer two{topic};
   std::uint64_t end = 0;
   while (end < 3000) {
-    leat::producer<std::uint64_t>& writer = end % 700 < 699 ? one : two;  // the other falls behind by a segment and more
+    leat::producer<std::uint64_t>& writer =
+        end % 700 < 699 ? one : two;  // the other falls behind by a segment and more
     const auto got = writer.send_if({0, end}, leat::null, end);
     REQUIRE(got.error() == errc::ok);
     REQUIRE(got.value().offset == end);
@@ -321,7 +331,7 @@ TEST_CASE("a record that is larger than the topic's limit is refused and takes n
   CHECK(out.send(std::string(100000, 'x')).error() == errc::too_large);
   CHECK(out.send(std::string(64, 'k'), std::string(40, 'x')));
   CHECK(out.send(std::string(65, 'k'), std::string(40, 'x')).error() == errc::too_large);
-  CHECK(out.send("k", "x", {.headers = {{"a name", std::string(80, 'h')}}}).error() == errc::too_large);
+  CHECK(out.send("k", "x", {.headers = {{"a name", std::string(90, 'h')}}}).error() == errc::too_large);
   CHECK(out.claim(leat::null, 121).error() == errc::too_large);
   CHECK(out.send_if({0, 2}, leat::null, std::string(121, 'x')).error() == errc::too_large);
   CHECK(topic.end_offset(0) == 2);
@@ -343,7 +353,10 @@ TEST_CASE("the largest record that a segment holds is appended again and again")
   auto temporary = leat_tests::temporary_store::in_process();
   for (const std::uint32_t expected : {16u, 128u, 4000u}) {
     const std::string name = "t" + std::to_string(expected);
-    const std::uint32_t most = temporary.store.topic<std::string>(name, {.segment_bytes = 16384, .expected_record_bytes = expected}).describe().max_record_bytes;
+    const std::uint32_t most =
+        temporary.store.topic<std::string>(name, {.segment_bytes = 16384, .expected_record_bytes = expected})
+            .describe()
+            .max_record_bytes;
     const auto topic = temporary.store.topic<std::string>(name);
     leat::producer one{topic};
     leat::producer two{topic};
@@ -353,7 +366,8 @@ TEST_CASE("the largest record that a segment holds is appended again and again")
       REQUIRE((i % 2 == 0 ? one : two).send(value).value().offset == i);
       if (i % 3 == 0) continue;
       while (in.position(0) <= i) {
-        for (const auto& record : in.poll()) REQUIRE(record.value() == std::string(most - 8, static_cast<char>('a' + record.offset() % 26)));
+        for (const auto& record : in.poll())
+          REQUIRE(record.value() == std::string(most - 8, static_cast<char>('a' + record.offset() % 26)));
       }
     }
     CHECK(one.send(std::string(most - 7, 'x')).error() == errc::too_large);
@@ -363,7 +377,8 @@ TEST_CASE("the largest record that a segment holds is appended again and again")
 TEST_CASE("records of every size go through segments of any shape") {
   for (const std::uint32_t expected : {8u, 128u, 2000u}) {
     auto temporary = leat_tests::temporary_store::in_process();
-    const auto topic = temporary.store.topic<std::string>("t", {.segment_bytes = 20480, .expected_record_bytes = expected});
+    const auto topic =
+        temporary.store.topic<std::string>("t", {.segment_bytes = 20480, .expected_record_bytes = expected});
     leat::producer out{topic};
     leat::consumer in{topic};
     std::uint64_t seed = expected;

@@ -112,14 +112,15 @@ TEST_CASE("a prefix whose sizes do not fit in the record is an error and not rea
   corrupt(full(0, 0x7fffffff, 0, "", 4));
   corrupt(full(0, 0, 9, "", 4));  // the headers
   corrupt(full(0, 0, 0xffffffff, "", 4));
-  corrupt(full(4, 4, 4, "", 4));            // all together
+  corrupt(full(4, 4, 4, "", 4));              // all together
   corrupt(full(0xfffffffe, null, 0, "", 4));  // -2
   corrupt(full(0, 0xfffffffe, 0, "", 4));
   corrupt(full(0x80000000, 0x80000000, 0, "", 4));
 }
 
 TEST_CASE("every change of a record's prefix gives an error or bytes within the record") {
-  const segment sound = full(3, 2, 10, "abc" + std::string(5, '\0') + "kk" + little_endian(1, 4) + little_endian(1, 4) + "nv", 6);
+  const segment sound =
+      full(3, 2, 10, "abc" + std::string(5, '\0') + "kk" + little_endian(1, 4) + little_endian(1, 4) + "nv", 6);
   for (std::size_t at = 64; at < 64 + 24; ++at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       segment changed = sound;

@@ -33,7 +33,8 @@ TEST_CASE("a log keeps what retention says and little more however much is sent"
   for (const std::uint64_t keep : {1u, 2u, 5u}) {
     CAPTURE(keep);
     const std::string name = "t" + std::to_string(keep);
-    const auto topic = temporary.store.topic<std::uint64_t>(name, {.segment_bytes = segment_bytes, .retention = {.bytes = keep * segment_bytes}});
+    const auto topic = temporary.store.topic<std::uint64_t>(
+        name, {.segment_bytes = segment_bytes, .retention = {.bytes = keep * segment_bytes}});
     leat::producer out{topic};
     for (std::uint64_t i = 0; i < 20000; ++i) {
       REQUIRE(out.send(i));
@@ -52,7 +53,8 @@ TEST_CASE("a log keeps what retention says and little more however much is sent"
 
 TEST_CASE("in steady state files are recycled and no new ones are made") {
   auto temporary = GENERATE(true, false) ? temporary_store::on_disk() : temporary_store::in_shared_memory();
-  const auto topic = temporary.store.topic<std::uint64_t>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = 2 * segment_bytes}});
+  const auto topic = temporary.store.topic<std::uint64_t>(
+      "t", {.segment_bytes = segment_bytes, .retention = {.bytes = 2 * segment_bytes}});
   leat::producer out{topic};
   leat::consumer in{topic};
   std::uint64_t sent = 0;
@@ -75,7 +77,8 @@ TEST_CASE("in steady state files are recycled and no new ones are made") {
 
 TEST_CASE("whole prefixes go and the rest is read without a gap") {
   auto temporary = leat_tests::each_kind_of_store();
-  const auto topic = temporary.store.topic<std::uint64_t>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = 2 * segment_bytes}});
+  const auto topic = temporary.store.topic<std::uint64_t>(
+      "t", {.segment_bytes = segment_bytes, .retention = {.bytes = 2 * segment_bytes}});
   leat::producer out{topic};
   std::uint64_t start = 0;
   for (std::uint64_t i = 0; i < 6000; ++i) {
@@ -97,8 +100,8 @@ TEST_CASE("whole prefixes go and the rest is read without a gap") {
 
 TEST_CASE("partitions are retained each on its own") {
   auto temporary = temporary_store::in_process();
-  const auto topic =
-      temporary.store.topic<int>("t", {.partitions = 2, .segment_bytes = segment_bytes, .retention = {.bytes = segment_bytes}});
+  const auto topic = temporary.store.topic<int>(
+      "t", {.partitions = 2, .segment_bytes = segment_bytes, .retention = {.bytes = segment_bytes}});
   leat::producer out{topic};
   REQUIRE(out.send(1, {.partition = 1}));
   for (int i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 0}));
@@ -109,7 +112,8 @@ TEST_CASE("partitions are retained each on its own") {
 
 TEST_CASE("a topic without a limit keeps everything") {
   auto temporary = temporary_store::in_process();
-  const auto topic = temporary.store.topic<int>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = leat::unlimited}});
+  const auto topic =
+      temporary.store.topic<int>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = leat::unlimited}});
   leat::producer out{topic};
   for (int i = 0; i < 20000; ++i) REQUIRE(out.send(i));
   CHECK(topic.start_offset(0) == 0);
@@ -122,7 +126,8 @@ TEST_CASE("a topic without a limit keeps everything") {
 
 TEST_CASE("a consumer that holds on to old records costs files only as long as it does") {
   auto temporary = temporary_store::in_shared_memory();
-  const auto topic = temporary.store.topic<std::uint64_t>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = segment_bytes}});
+  const auto topic = temporary.store.topic<std::uint64_t>(
+      "t", {.segment_bytes = segment_bytes, .retention = {.bytes = segment_bytes}});
   leat::producer out{topic};
   leat::consumer slow{topic};
   for (std::uint64_t i = 0; i < 20; ++i) REQUIRE(out.send(i));

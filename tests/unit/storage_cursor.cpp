@@ -107,7 +107,8 @@ TEST_CASE("every offset of many segments is found") {
   }
   for (std::uint64_t segment = 0; segment < 20; ++segment) {  // and both sides of each border
     leat::storage::pinned_segment pinned;
-    REQUIRE(files.partition().open(segment, leat::os::access::read_only, pinned) == leat::storage::partition::opened::pinned);
+    REQUIRE(files.partition().open(segment, leat::os::access::read_only, pinned) ==
+            leat::storage::partition::opened::pinned);
     const std::uint64_t base = pinned->base_offset().observe();
     for (const std::uint64_t offset : {base, base + 1, base == 0 ? 0 : base - 1}) {
       c.seek(offset);
@@ -276,17 +277,17 @@ TEST_CASE("a slot that describes no record within the segment is an error behind
   using leat::format::make_slot;
   using leat::format::record_kind;
   const std::uint64_t data_begin = 4096 + 512 * 8;
-  CHECK(after_damage(make_slot(record_kind::compact, data_begin - 8, 8)) == errc::corrupt);    // in the slots
-  CHECK(after_damage(make_slot(record_kind::compact, 0, 8)) == errc::corrupt);                 // in the header
-  CHECK(after_damage(make_slot(record_kind::compact, 16384, 0)) == errc::corrupt);             // behind the end
-  CHECK(after_damage(make_slot(record_kind::compact, 16376, 1)) == errc::corrupt);             // over the end
-  CHECK(after_damage(make_slot(record_kind::compact, 8192, 0xffffff)) == errc::corrupt);       // far over the end
+  CHECK(after_damage(make_slot(record_kind::compact, data_begin - 8, 8)) == errc::corrupt);  // in the slots
+  CHECK(after_damage(make_slot(record_kind::compact, 0, 8)) == errc::corrupt);               // in the header
+  CHECK(after_damage(make_slot(record_kind::compact, 16384, 0)) == errc::corrupt);           // behind the end
+  CHECK(after_damage(make_slot(record_kind::compact, 16376, 1)) == errc::corrupt);           // over the end
+  CHECK(after_damage(make_slot(record_kind::compact, 8192, 0xffffff)) == errc::corrupt);     // far over the end
   CHECK(after_damage(make_slot(record_kind::compact, leat::format::max_position, 8)) == errc::corrupt);
-  CHECK(after_damage(make_slot(record_kind::full, 16368, 3)) == errc::corrupt);                // over the end
-  CHECK(after_damage(make_slot(record_kind::full, 8192, 2)) == errc::corrupt);                 // less than its prefix
-  CHECK(after_damage(make_slot(static_cast<record_kind>(3), 8192, 1)) == errc::corrupt);       // of no kind
+  CHECK(after_damage(make_slot(record_kind::full, 16368, 3)) == errc::corrupt);           // over the end
+  CHECK(after_damage(make_slot(record_kind::full, 8192, 2)) == errc::corrupt);            // less than its prefix
+  CHECK(after_damage(make_slot(static_cast<record_kind>(3), 8192, 1)) == errc::corrupt);  // of no kind
   CHECK(after_damage(make_slot(static_cast<record_kind>(0), 8192, 1)) == errc::corrupt);
-  CHECK(after_damage(leat::format::slot_sealed | 1) == errc::corrupt);                         // nearly a seal
+  CHECK(after_damage(leat::format::slot_sealed | 1) == errc::corrupt);  // nearly a seal
   CHECK(after_damage(1) == errc::corrupt);
 }
 

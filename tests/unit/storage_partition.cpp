@@ -42,7 +42,8 @@ TEST_CASE("a segment's name is its partition and its sequence number") {
   CHECK(segment_name::parse("0003-0000000000000042~5f2a").has_value());
   CHECK(segment_name::is_temporary("0003-0000000000000042~5f2a"));
   CHECK_FALSE(segment_name::is_temporary("0003-0000000000000042"));
-  for (const char* other : {"", "topic", "0003", "0003-", "-5", "x-5", "3-x", "3-5x", "3_5", "99999999999-1", "3-99999999999999999999999"}) {
+  for (const char* other : {"", "topic", "0003", "0003-", "-5", "x-5", "3-x", "3-5x", "3_5", "99999999999-1",
+                            "3-99999999999999999999999"}) {
     CAPTURE(other);
     CHECK_FALSE(segment_name::parse(other).has_value());
   }
@@ -134,7 +135,8 @@ TEST_CASE("a segment of another place with a sound checksum is refused and both 
   const auto refused = [&](std::size_t at, std::size_t width, std::uint64_t number) {
     std::string identity = sound.substr(0, 60);
     identity.replace(at, width, leat_tests::little_endian(number, width));
-    leat_tests::poke(files.segment_path(0), 0, identity + leat_tests::little_endian(leat_tests::slow_crc32c(identity), 4));
+    leat_tests::poke(files.segment_path(0), 0,
+                     identity + leat_tests::little_endian(leat_tests::slow_crc32c(identity), 4));
     pinned_segment segment;
     const auto failure = failure_of([&] { files.partition().open(0, access::read_only, segment); });
     return failure ? std::string(failure->what()) : "not refused";

@@ -47,7 +47,7 @@ TEST_CASE("a fresh segment is empty and whole and has the topic's mode") {
   const partition_files files(leat::topic_options{.segment_bytes = 16384, .file_mode = 0640});
   make_segment(files.partition(), 0);
   CHECK(files.segments() == std::set{files.segment_name(0)});
-  struct stat s {};
+  struct stat s{};
   REQUIRE(::stat(files.segment_path(0).c_str(), &s) == 0);
   CHECK(s.st_size == 16384);
   CHECK(s.st_blocks * 512 >= 16384);  // all of it is really there
@@ -185,7 +185,8 @@ TEST_CASE("a spare that a dead recycler has half cleared is cleared from its fir
         pinned_segment first;
         REQUIRE(files.partition().open(0, access::read_write, first) == opened::pinned);
         const auto slots = first->slots();
-        const auto word = leat::format::make_slot(leat::format::record_kind::compact, first->geometry().data_begin(), 8);
+        const auto word =
+            leat::format::make_slot(leat::format::record_kind::compact, first->geometry().data_begin(), 8);
         for (std::uint64_t i = 0; i < std::min(used, slots.size()); ++i) slots.try_publish(i, word);
         if (used < slots.size()) slots.try_seal(used);
         slots.clear(left, slots.size());

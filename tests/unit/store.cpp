@@ -136,7 +136,7 @@ TEST_CASE("a store may be created in an empty directory that is there already") 
 TEST_CASE("a store and its files have the modes that were asked for") {
   const leat_tests::temporary_directory place;
   const auto mode_of = [&](const std::string& name) {
-    struct stat s {};
+    struct stat s{};
     ::stat((place.path() + "/" + name).c_str(), &s);
     return s.st_mode & 07777;
   };
@@ -146,7 +146,8 @@ TEST_CASE("a store and its files have the modes that were asked for") {
   CHECK(mode_of("mine/topics") == 0700);
   CHECK(mode_of("mine/topics/t") == 0700);
   CHECK(mode_of("mine/topics/t/topic") == 0600);
-  const auto shared = leat::store::open(place.path() + "/shared", {.directory_mode = 0750}).topic<int>("t", {.file_mode = 0640});
+  const auto shared =
+      leat::store::open(place.path() + "/shared", {.directory_mode = 0750}).topic<int>("t", {.file_mode = 0640});
   REQUIRE(leat::producer{shared}.send(1));
   CHECK(mode_of("shared") == 0750);
   CHECK(mode_of("shared/store") == 0640);
@@ -198,8 +199,9 @@ TEST_CASE("a store of this process is a store of its own each time") {
 }
 
 TEST_CASE("a store's name has letters and digits and dots and dashes") {
-  for (const std::string& name : {std::string(), std::string("."), std::string(".."), std::string("a b"), std::string("a\nb"),
-                                  std::string("\xc3\xa4"), std::string("~x"), std::string("a\0b", 3), std::string(250, 'x')}) {
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string("a b"), std::string("a\nb"),
+        std::string("\xc3\xa4"), std::string("~x"), std::string("a\0b", 3), std::string(250, 'x')}) {
     CAPTURE(name);
     CHECK(code_of([&] { leat::store::open(name); }) == errc::name_invalid);
     CHECK(code_of([&] { leat::store::remove(name); }) == errc::name_invalid);

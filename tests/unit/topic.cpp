@@ -43,13 +43,15 @@ TEST_CASE("a topic is created or opened as the mode says") {
 TEST_CASE("a topic's name has what Kafka allows and nothing else") {
   auto temporary = leat_tests::each_kind_of_store();
   const leat::store& store = temporary.store;
-  for (const std::string& name : {std::string("a"), std::string("A.b_c-9"), std::string("..."), std::string("-"), std::string(249, 'x')}) {
+  for (const std::string& name :
+       {std::string("a"), std::string("A.b_c-9"), std::string("..."), std::string("-"), std::string(249, 'x')}) {
     CAPTURE(name);
     CHECK(store.topic<int>(name).name() == name);
   }
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("../x"), std::string("a b"),
-        std::string("~new-x"), std::string("\xc3\xa4"), std::string("a\0b", 3), std::string(250, 'x'), std::string(100000, 'x')}) {
+        std::string("~new-x"), std::string("\xc3\xa4"), std::string("a\0b", 3), std::string(250, 'x'),
+        std::string(100000, 'x')}) {
     CAPTURE(name);
     CHECK(code_of([&] { (void)store.topic<int>(name); }) == errc::name_invalid);
     CHECK(code_of([&] { (void)store.describe_topic(name); }) == errc::name_invalid);
@@ -65,11 +67,13 @@ TEST_CASE("a topic of other types is refused and both types are named") {
   const auto value = failure_of([&] { (void)store.topic<place, std::string>("t"); });
   REQUIRE(value.has_value());
   CHECK(value->code() == errc::wrong_type);
-  CHECK_THAT(value->what(), ContainsSubstring("value") && ContainsSubstring("point, 8 bytes") && ContainsSubstring("place, 8 bytes"));
+  CHECK_THAT(value->what(),
+             ContainsSubstring("value") && ContainsSubstring("point, 8 bytes") && ContainsSubstring("place, 8 bytes"));
   const auto key = failure_of([&] { (void)store.topic<point, std::uint64_t>("t"); });
   REQUIRE(key.has_value());
   CHECK(key->code() == errc::wrong_type);
-  CHECK_THAT(key->what(), ContainsSubstring("key") && ContainsSubstring("string") && ContainsSubstring("8 bytes, aligned to 8"));
+  CHECK_THAT(key->what(),
+             ContainsSubstring("key") && ContainsSubstring("string") && ContainsSubstring("8 bytes, aligned to 8"));
   (void)store.topic<point, std::string_view>("t");  // the same codec
 }
 
@@ -95,11 +99,15 @@ TEST_CASE("every option that contradicts an existing topic is an error that name
     return failure->reason();
   };
   CHECK_THAT(conflict({.partitions = 5}), ContainsSubstring("partitions is 4") && ContainsSubstring("5 was asked for"));
-  CHECK_THAT(conflict({.segment_bytes = 32768}), ContainsSubstring("segment_bytes is 65536") && ContainsSubstring("32768"));
-  CHECK_THAT(conflict({.retention = {.bytes = 65536}}), ContainsSubstring("retention.bytes is 131072") && ContainsSubstring("65536"));
+  CHECK_THAT(conflict({.segment_bytes = 32768}),
+             ContainsSubstring("segment_bytes is 65536") && ContainsSubstring("32768"));
+  CHECK_THAT(conflict({.retention = {.bytes = 65536}}),
+             ContainsSubstring("retention.bytes is 131072") && ContainsSubstring("65536"));
   CHECK_THAT(conflict({.retention = {.bytes = leat::unlimited}}), ContainsSubstring("retention.bytes is 131072"));
-  CHECK_THAT(conflict({.max_record_bytes = 999}), ContainsSubstring("max_record_bytes is 1000") && ContainsSubstring("999"));
-  CHECK_THAT(conflict({.expected_record_bytes = 99}), ContainsSubstring("expected_record_bytes is 100") && ContainsSubstring("99"));
+  CHECK_THAT(conflict({.max_record_bytes = 999}),
+             ContainsSubstring("max_record_bytes is 1000") && ContainsSubstring("999"));
+  CHECK_THAT(conflict({.expected_record_bytes = 99}),
+             ContainsSubstring("expected_record_bytes is 100") && ContainsSubstring("99"));
   CHECK_THAT(conflict({.timestamps = leat::timestamp_type::log_append_time}), ContainsSubstring("timestamps is "));
   CHECK_THAT(conflict({.single_writer = true}), ContainsSubstring("single_writer is "));
   CHECK_THAT(conflict({.file_mode = 0640}), ContainsSubstring("file_mode is "));
@@ -121,7 +129,8 @@ TEST_CASE("options outside their limits are an error that names the limits and n
   CHECK_THAT(refusal({.segment_bytes = (std::uint64_t{16} << 30) + 4096}), ContainsSubstring("17179869184"));
   CHECK_THAT(refusal({.segment_bytes = 0}), ContainsSubstring("segment_bytes is 0"));
   CHECK_THAT(refusal({.retention = {.bytes = 0}}), ContainsSubstring("retention.bytes is 0"));
-  CHECK_THAT(refusal({.segment_bytes = 16384, .max_record_bytes = 16384}), ContainsSubstring("max_record_bytes is 16384"));
+  CHECK_THAT(refusal({.segment_bytes = 16384, .max_record_bytes = 16384}),
+             ContainsSubstring("max_record_bytes is 16384"));
   CHECK_THAT(refusal({.max_record_bytes = 0}), ContainsSubstring("max_record_bytes is 0"));
   CHECK_THAT(refusal({.expected_record_bytes = 0}), ContainsSubstring("expected_record_bytes is 0"));
   CHECK_THAT(refusal({.file_mode = 0400}), ContainsSubstring("file_mode"));
@@ -135,8 +144,8 @@ TEST_CASE("the limits themselves are allowed") {
   (void)temporary.store.topic<int>("large", {.segment_bytes = std::uint64_t{16} << 30});
   for (const std::uint32_t expected : {1u, 100u, 1u << 30, ~0u}) {
     CAPTURE(expected);
-    const auto topic = temporary.store.topic<std::string>(
-        "small-" + std::to_string(expected), {.segment_bytes = 16384, .expected_record_bytes = expected});
+    const auto topic = temporary.store.topic<std::string>("small-" + std::to_string(expected),
+                                                          {.segment_bytes = 16384, .expected_record_bytes = expected});
     leat::producer out{topic};
     leat::consumer in{topic};
     for (int i = 0; i < 100; ++i) REQUIRE(out.send(std::string(100, 'x')));

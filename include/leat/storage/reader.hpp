@@ -223,6 +223,7 @@ class reader {
   /// W1 to W4.
   void sleep(clock::time_point until) {
     const std::uint32_t noted = log_->bell().note();
+    if (mask_ == 0) return std::this_thread::sleep_until(until);  // nothing is assigned
     if (!arm()) return doze(until);
     for (const auto& a : assigned_) {
       if (!a->paused && a->cursor.ready()) return;
