@@ -52,12 +52,13 @@ std::string type_name() {
   constexpr std::size_t begin = function.find("T = ") + 4;
   constexpr std::size_t end = function.find_first_of(";]", begin);
   std::string name(function.substr(begin, end - begin));
-  constexpr std::pair<std::string_view, std::string_view> spellings[] = {{"long long unsigned int", "unsigned long long"},
-                                                                         {"long unsigned int", "unsigned long"},
-                                                                         {"short unsigned int", "unsigned short"},
-                                                                         {"long long int", "long long"},
-                                                                         {"long int", "long"},
-                                                                         {"short int", "short"}};
+  constexpr std::pair<std::string_view, std::string_view> spellings[] = {
+      {"long long unsigned int", "unsigned long long"},
+      {"long unsigned int", "unsigned long"},
+      {"short unsigned int", "unsigned short"},
+      {"long long int", "long long"},
+      {"long int", "long"},
+      {"short int", "short"}};
   for (const auto& [gcc, clang] : spellings) {
     for (auto at = name.find(gcc); at != name.npos; at = name.find(gcc)) name.replace(at, gcc.size(), clang);
   }
@@ -88,7 +89,9 @@ struct codec<T> {
   }
   static constexpr std::size_t size(input) noexcept { return sizeof(T); }
   static bytes_view bytes(input value) noexcept { return std::as_bytes(std::span(&value, 1)); }
-  static void encode(input value, std::span<std::byte> into) noexcept { format::copy_bytes(into.data(), &value, sizeof(T)); }
+  static void encode(input value, std::span<std::byte> into) noexcept {
+    format::copy_bytes(into.data(), &value, sizeof(T));
+  }
   static output decode(bytes_view bytes) {
     if (bytes.size() != sizeof(T)) [[unlikely]]
       detail::throw_wrong_size(bytes.size(), sizeof(T));

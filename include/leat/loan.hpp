@@ -8,6 +8,7 @@
 
 #include <leat/codec.hpp>
 #include <leat/format/record.hpp>
+#include <leat/os/clock.hpp>
 #include <leat/result.hpp>
 #include <leat/storage/appender.hpp>
 #include <leat/types.hpp>
@@ -57,7 +58,8 @@ class loan {
     return &**this;
   }
 
-  /// Makes it a record. full, closed, forked, invalid_argument (published or moved before): the loan is given up.
+  /// Makes it a record. full: the loan is given up. closed, forked; invalid_argument: published or moved from before, or
+  /// more bytes than were lent.
   result<record_position> publish() { return publish(value_bytes_); }
 
   /// The same with only the first `value_bytes` of it.
@@ -72,9 +74,17 @@ class loan {
       std::memmove(room_.bytes + tail_at, room_.bytes + format::record_layout::key_at(value_bytes_), tail_bytes_);
       extent = format::align_up(tail_at + tail_bytes_, format::record_alignment) / format::record_alignment;
     }
+    if (appender_->takes_append_time()) {
+      const std::int64_t now = os::realtime();
+      std::memcpy(room_.bytes, &now, sizeof now);
+    }
     storage::appender& to = *std::exchange(appender_, nullptr);
+    struct give_back {
+      storage::appender& to;
+      const storage::room& lent;
+      ~give_back() { to.lent_back(lent); }
+    } const behind{to, room_};
     const result<std::uint64_t> offset = to.publish(room_, kind_, extent);
-    to.lent_back(room_);
     if (!offset) return offset.error();
     to.ring();
     return record_position{partition_, *offset};

@@ -41,10 +41,11 @@ struct retention_options {
 struct topic_options {
   open_mode mode = open_mode::open_or_create;
 
-  std::optional<std::uint32_t> partitions = std::nullopt;        // 1 to 1024; default 1
-  std::optional<std::uint64_t> segment_bytes = std::nullopt;     // 16 KiB to 16 GiB in pages of 4 KiB; default 16 MiB
-  retention_options retention = {};                              // by bytes, a partition
-  std::optional<std::uint32_t> max_record_bytes = std::nullopt;  // framing included; default 1 MiB, or what fits in a segment
+  std::optional<std::uint32_t> partitions = std::nullopt;     // 1 to 1024; default 1
+  std::optional<std::uint64_t> segment_bytes = std::nullopt;  // 16 KiB to 16 GiB in pages of 4 KiB; default 16 MiB
+  retention_options retention = {};                           // by bytes, a partition
+  std::optional<std::uint32_t> max_record_bytes =
+      std::nullopt;  // framing included; default 1 MiB, or what fits in a segment
   std::optional<std::uint32_t> expected_record_bytes = std::nullopt;  // sizes the slot array; any value is correct
   std::optional<timestamp_type> timestamps = std::nullopt;            // default create_time
   std::optional<bool> single_writer = std::nullopt;                   // default false

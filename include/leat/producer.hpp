@@ -44,7 +44,7 @@ struct send_options {
 inline constexpr send_options default_send_options{};
 
 /// What became of a batch: its first `count` records were appended; `error` says why not all.
-struct batch_result {
+struct [[nodiscard]] batch_result {
   std::size_t count = 0;
   errc error = errc::ok;
 };
@@ -71,19 +71,19 @@ class producer {
   }
 
   /// Appends a record without a key.
-  [[gnu::always_inline]] result<record_position> send(const value_argument& value, const send_options& options = default_send_options) {
+  [[gnu::always_inline]] result<record_position> send(const value_argument& value,
+                                                      const send_options& options = default_send_options) {
     return send(null, value, options);
   }
 
   /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
                                                       const send_options& options = default_send_options) {
-    return append(key, value, options,
-                  [](const placement& at, std::uint64_t extent) __attribute__((always_inline)) {
-                    const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, at.kind, extent);
-                    at.to->ring();
-                    return offset;
-                  });
+    return append(key, value, options, [](const placement& at, std::uint64_t extent) __attribute__((always_inline)) {
+      const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, at.kind, extent);
+      at.to->ring();
+      return offset;
+    });
   }
 
   /// Appends a record if it gets offset `expected.offset` of `expected.partition`; otherwise mismatched, and nothing is
@@ -91,23 +91,24 @@ class producer {
   result<record_position> send_if(record_position expected, const key_argument& key, const value_argument& value,
                                   send_options options = default_send_options) {
     options.partition = expected.partition;
-    return append(key, value, options,
-                  [&](const placement& at, std::uint64_t extent) {
-                    const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, at.kind, extent);
-                    if (offset) {
-                      at.to->ring();
-                    } else {
-                      at.to->give_back(at.bytes, at.size);
-                    }
-                    return offset;
-                  });
+    return append(key, value, options, [&](const placement& at, std::uint64_t extent) {
+      const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, at.kind, extent);
+      if (offset) {
+        at.to->ring();
+      } else {
+        at.to->give_back(at.bytes, at.size);
+      }
+      return offset;
+    });
   }
 
-  /// Appends the elements of a range, values or pairs of key and value, with one look at the clock and at the sleepers.
+  /// Appends the elements of a range, values or pairs of key and value, with one look at the clock (in a
+  /// create_time topic) and at the sleepers.
   /// Each is appended on its own: others' records may come between them. `positions`, where given, takes each one's
   /// position and has at least as many places.
   template <std::ranges::input_range Records>
-  batch_result send_batch(Records&& records, send_options options = default_send_options, std::span<record_position> positions = {}) {
+  batch_result send_batch(Records&& records, send_options options = default_send_options,
+                          std::span<record_position> positions = {}) {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
     batch_result outcome;
     storage::appender* touched = nullptr;

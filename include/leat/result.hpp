@@ -55,7 +55,7 @@ class [[nodiscard]] result {
  private:
   void require() const {
     if (code_ != errc::ok) [[unlikely]]
-      throw leat::error(code_, "result", detail::describe(code_));
+      throw leat::error(code_, "result", "it holds no value");
   }
 
   T value_{};

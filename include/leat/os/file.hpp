@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ class file {
     if (::fstat(descriptor_, &s) != 0) throw_errno(errno, path_, "read the file's status");
     return file_status(s);
   }
+
+  /// Takes this file for its user, until it is closed. False when another has it: its maker is alive and at work.
+  bool try_own() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
 
   /// Grows the file to `bytes`, all of them really there: a page of it that is touched later cannot fail for want of space.
   void reserve(std::uint64_t bytes) {

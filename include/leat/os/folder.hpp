@@ -7,11 +7,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace leat::os {
+
+inline uid_t effective_user() noexcept { return ::geteuid(); }
 
 class folder final : public directory {
  public:
@@ -103,14 +104,26 @@ class folder final : public directory {
     throw_errno(errno, path(name), "remove the directory");
   }
 
-  bool try_own() override { return ::flock(self_.descriptor(), LOCK_EX | LOCK_NB) == 0; }
+  bool try_own() override { return self_.try_own(); }
+
+  uid_t owner() const { return permissions().st_uid; }
+  bool everybody_may_write() const { return (permissions().st_mode & S_IWOTH) != 0; }
 
   /// Makes the folder at `path`; false when it exists.
   static bool make(const std::string& path, mode_t mode) { return create_at(AT_FDCWD, path, path, mode); }
 
   explicit folder(file self) : self_(std::move(self)) {}
 
+  /// Removes the folder at `path` if it is empty.
+  static bool remove_at(const std::string& path) noexcept { return ::rmdir(path.c_str()) == 0; }
+
  private:
+  struct stat permissions() const {
+    struct stat s;
+    if (::fstat(self_.descriptor(), &s) != 0) throw_errno(errno, path(), "read its status");
+    return s;
+  }
+
   static std::shared_ptr<folder> open_at(int parent, const std::string& name, const std::string& path) {
     const int descriptor = ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor >= 0) return std::make_shared<folder>(file(descriptor, path));

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <leat/format/record.hpp>
+#include <leat/options.hpp>
 #include <leat/result.hpp>
 #include <leat/storage/partition.hpp>
 #include <leat/storage/preparation.hpp>
@@ -60,6 +61,10 @@ class appender {
     return bytes_ + begin;
   }
   errc failure() const noexcept { return failure_; }
+
+  bool takes_append_time() const noexcept {
+    return partition_.topic().header.timestamps == static_cast<std::uint32_t>(timestamp_type::log_append_time);
+  }
 
   /// forked or closed: nothing can be published.
   errc barred() const noexcept {

@@ -82,9 +82,12 @@ class cursor {
 
   /// There may be something to fetch: looks without taking. For W3, after the doorbell was armed.
   bool ready() const noexcept {
-    if (!located_ || !segment_) return partition_.begun().observe() != 0;
-    if (!slots_.ends_at(index_)) return slots_.observe(index_) != format::slot_free;
-    return partition_.begun().observe() > segment_.sequence() + 1;
+    if (!located_ || !segment_) return partition_.begun().observe_in_order() != 0;
+    if (index_ < slots_.size()) {
+      const format::slot_word next = slots_.observe_in_order(index_);
+      if (next != format::slot_sealed) return next != format::slot_free;
+    }
+    return partition_.begun().observe_in_order() > segment_.sequence() + 1;
   }
 
   /// Ends the life of all runs returned before.

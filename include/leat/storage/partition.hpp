@@ -64,10 +64,7 @@ struct segment_name {
 class partition {
  public:
   partition(topic_context& topic, std::uint32_t id, const format::partition_words& words)
-      : topic_(topic),
-        id_(id),
-        words_(words),
-        cache_(cache_capacity(topic.segments_to_keep)) {}
+      : topic_(topic), id_(id), words_(words), cache_(cache_capacity(topic.segments_to_keep)) {}
   partition(const partition&) = delete;
   partition& operator=(const partition&) = delete;
 

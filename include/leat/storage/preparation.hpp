@@ -18,8 +18,6 @@
 #include <string>
 #include <utility>
 
-#include <sys/file.h>
-
 namespace leat::storage {
 
 class preparation {
@@ -82,7 +80,9 @@ class preparation {
         if (partition_.start_sequence().observe() != start) continue;  // another retired further
         return;                                                        // damaged: keep what there is
       }
-      partition_.start_offset().raise(next->base_offset().observe());
+      const std::uint64_t next_base = next->base_offset().observe();
+      if (next_base == sync::settled_word::unset) return;  // damaged likewise: it has begun
+      partition_.start_offset().raise(next_base);
       partition_.start_sequence().raise(start + 1);
     }
   }
@@ -126,7 +126,7 @@ class preparation {
     const std::string name = partition_.name(target_) + "~" + os::random_name();
     os::file made = topic.directory->create(name, topic.header.file_mode);
     temporary_ = name;
-    ::flock(made.descriptor(), LOCK_EX | LOCK_NB);  // tells remove_leftovers() that its maker is alive
+    made.try_own();  // tells remove_leftovers() that its maker is alive
     made.reserve(topic.geometry.segment_bytes);
     spare_ = partition_.map(made);
     maker_.emplace(std::move(made));
@@ -205,7 +205,7 @@ inline void remove_leftovers(partition& p) {
     if (!name || name->partition != p.id()) continue;
     if (segment_name::is_temporary(text)) {
       const auto file = topic.directory->open(text, os::access::read_only);
-      if (file && ::flock(file->descriptor(), LOCK_EX | LOCK_NB) == 0) topic.directory->remove(text);
+      if (file && file->try_own()) topic.directory->remove(text);
     } else if (name->sequence < p.reclaimed().observe()) {
       if (topic.pins.try_own(p.lock(name->sequence)) != pins::refusal::none) continue;
       const pins::ownership right(topic.pins, p.lock(name->sequence));

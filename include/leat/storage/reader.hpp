@@ -21,8 +21,6 @@
 #include <utility>
 #include <vector>
 
-#include <sched.h>
-
 namespace leat::storage {
 
 /// The records that one poll took from one partition.
@@ -206,7 +204,7 @@ class reader {
       if (options_.wait == wait_strategy::block && look > looks_before_sleep) {
         sleep(std::min(deadline, clock::now() + longest_sleep));
       } else if (options_.wait == wait_strategy::yield && look > looks_before_sleep) {
-        ::sched_yield();
+        std::this_thread::yield();
       } else {
         if (look > looks_without_pause) os::pause();
       }
@@ -236,11 +234,13 @@ class reader {
   /// W2. False where producers would not see it: the topic is read-only for this process, or has a single writer and the
   /// kernel no global barrier.
   bool arm() const noexcept {
-    if (!log_->can_arm()) return false;
+    static const bool has_barrier = os::global_barrier();
+    const bool alone = log_->header().single_writer != 0;
+    if (!log_->can_arm() || (alone && !has_barrier)) return false;
     for (const auto& a : assigned_) {
       if (!a->paused) a->cursor.of().doorbell().arm();
     }
-    return log_->header().single_writer == 0 || os::global_barrier();
+    return !alone || os::global_barrier();
   }
 
   void doze(clock::time_point until) {
@@ -276,8 +276,8 @@ class reader {
   std::vector<format::slot_word> words_;
   std::vector<std::unique_ptr<assigned>> assigned_;
   std::vector<batch_part> parts_;
-  std::size_t first_ = 0;    // where the next poll begins
-  int pauses_ = 0;        // before the next poll looks
+  std::size_t first_ = 0;  // where the next poll begins
+  int pauses_ = 0;         // before the next poll looks
   std::uint32_t mask_ = 0;
   clock::duration dozed_{};
   std::string failed_path_;

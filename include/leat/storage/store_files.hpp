@@ -78,7 +78,7 @@ class store_files {
   bool remove(const std::string& path) const {
     directory_->remove_directory(topics_name);
     directory_->remove(file_name);
-    return ::rmdir(path.c_str()) == 0;
+    return os::folder::remove_at(path);
   }
 
   os::directory& topics() const noexcept { return *topics_; }
@@ -88,17 +88,16 @@ class store_files {
 
  private:
   static void check_owner(const os::folder& directory, const store_options& options) {
-    struct stat s;
-    if (::fstat(directory.descriptor(), &s) != 0) os::throw_errno(errno, directory.path(), "read its status");
-    if ((s.st_mode & S_IWOTH) != 0) {
+    if (directory.everybody_may_write()) {
       throw error(errc::permission_denied, directory.path(),
                   "everybody may write to this directory; refusing to trust it");
     }
-    const bool expected = options.owner ? s.st_uid == *options.owner : (s.st_uid == ::geteuid() || s.st_uid == 0);
-    if (!expected) {
+    const uid_t owner = directory.owner();
+    const uid_t expected = options.owner.value_or(os::effective_user());
+    if (owner != expected && (options.owner || owner != 0)) {
       throw error(errc::permission_denied, directory.path(),
-                  "belongs to user " + std::to_string(s.st_uid) + ", expected " +
-                      std::to_string(options.owner.value_or(::geteuid())) + " (store_options::owner)");
+                  "belongs to user " + std::to_string(owner) + ", expected " + std::to_string(expected) +
+                      " (store_options::owner)");
     }
   }
 
@@ -108,7 +107,7 @@ class store_files {
     remove_dead_temporaries(directory);
     const std::string temporary = temporary_name(new_prefix);
     os::file file = directory.create(temporary, mode & 0666);
-    ::flock(file.descriptor(), LOCK_EX | LOCK_NB);
+    file.try_own();
     file.reserve(format::page_bytes);
     const os::mapping mapped(file, format::page_bytes, os::access::read_write);
     format::store_header header{};
@@ -126,7 +125,7 @@ class store_files {
     for (const std::string& name : directory.list()) {
       if (!name.starts_with(new_prefix)) continue;
       const auto file = directory.open(name, os::access::read_only);
-      if (file && ::flock(file->descriptor(), LOCK_EX | LOCK_NB) == 0) directory.remove(name);
+      if (file && file->try_own()) directory.remove(name);
     }
   }
 

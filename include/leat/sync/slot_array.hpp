@@ -32,6 +32,11 @@ class slot_array {
     return readable(words_[i]).load(std::memory_order_acquire);
   }
 
+  /// The same for a sleeper's last look (W3): in the single order with the arming of its doorbell. [doorbell]
+  format::slot_word observe_in_order(std::uint64_t i) const noexcept {
+    return readable(words_[i]).load(std::memory_order_seq_cst);
+  }
+
   /// Makes `word` the record of slot i if it is free; otherwise gives what is there. (Protocol step A3.)
   /// seq_cst: [publish] the bytes written before it; and the producer's next look at the doorbell must not move before it:
   ///     producer: slot = word;  see doorbell even      sleeper: doorbell = odd;  see slot free    -> a lost wake-up

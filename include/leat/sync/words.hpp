@@ -1,4 +1,4 @@
-// The words that processes share, one type for each way of using one; every atomic operation of leat is in this folder.
+// The words that processes share, one type for each way of using one; every atomic operation on them is in this folder.
 //
 // A type here is a view on a word of a mapping and costs nothing. The bracketed names are the edges of
 // docs/memory-model.md: each is written in one place, read in another, and carries what happened before it.
@@ -22,6 +22,9 @@ class watermark {
 
   /// acquire: whatever was done before the mark was raised this far is visible.
   std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+
+  /// The same for a sleeper's last look (W3): in the single order with the arming of its doorbell. [doorbell]
+  std::uint64_t observe_in_order() const noexcept { return readable(*word_).load(std::memory_order_seq_cst); }
 
   /// Raises it to `mark` unless it is there or beyond. seq_cst, since a sleeper that armed its doorbell must either see
   /// the mark or be seen by the raiser's look at the doorbell, see doorbell.hpp.
