@@ -15,6 +15,9 @@
 
 namespace leat_tests {
 
+/// In a child: where it reports. A child of its own that outlives it closes this, or in_child() would wait for it, too.
+inline int report_descriptor = -1;
+
 /// What `body` returned, as text; or "exception: ..." or "killed by signal N" (14: it did not end).
 template <class Body>
 std::string in_child(Body&& body, unsigned seconds = 20) {
@@ -24,6 +27,7 @@ std::string in_child(Body&& body, unsigned seconds = 20) {
   if (child < 0) return "no child";
   if (child == 0) {
     ::close(ends[0]);
+    report_descriptor = ends[1];
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     ::alarm(seconds);

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -36,6 +37,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,6 +384,26 @@ class traced_child : public child {
   state step() { return advance(PTRACE_SINGLESTEP); }
   state to_system_call() { return advance(PTRACE_SYSCALL); }
 
+#if defined(__x86_64__)
+  /// Runs until it has read or written the word at this address of its own. False where there are no data breakpoints.
+  bool to_access(std::uint64_t address) {
+    constexpr long four_bytes_read_or_written = 0xf0001;
+    if (!set_debug_register(0, static_cast<long>(address)) || !set_debug_register(7, four_bytes_read_or_written)) return false;
+    advance(PTRACE_CONT);
+    set_debug_register(7, 0);
+    if (state_ != state::stepping) fail("the traced child did not touch the word");
+    return true;
+  }
+
+  /// Its next instruction is this system call.
+  bool is_about_to_call(long number) const {
+    user_regs_struct registers;
+    ::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers);
+    const long code = ::ptrace(PTRACE_PEEKTEXT, pid_, registers.rip, nullptr);
+    return (code & 0xffff) == 0x050f && static_cast<long>(registers.rax) == number;
+  }
+#endif
+
   /// From here to its end, without tracing.
   void let_go() {
     ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr);
@@ -389,6 +411,12 @@ class traced_child : public child {
   }
 
  private:
+#if defined(__x86_64__)
+  bool set_debug_register(std::size_t i, long value) const {
+    return ::ptrace(PTRACE_POKEUSER, pid_, offsetof(user, u_debugreg) + i * sizeof(long), value) == 0;
+  }
+#endif
+
   state advance(int request) {
     long signal = std::exchange(pending_, 0);
     ::ptrace(static_cast<decltype(PTRACE_CONT)>(request), pid_, nullptr, reinterpret_cast<void*>(signal));

@@ -110,12 +110,24 @@ struct sample {
   }
 };
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+#else
+constexpr bool sanitized = false;
+#endif
+
 /// Keeps a child that runs wild from taking all memory with it.
 void limit_memory() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  const rlimit limit{std::uint64_t{1} << 30, std::uint64_t{1} << 30};
-  ::setrlimit(RLIMIT_AS, &limit);
-#endif
+  if constexpr (!sanitized) {  // sanitizers take address space by the terabyte
+    const rlimit limit{std::uint64_t{1} << 30, std::uint64_t{1} << 30};
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
 }
 
 /// The byte at `at` changed by `mask`, for the life of this object.
@@ -403,9 +415,9 @@ TEST_CASE("records before one with a damaged prefix are read and the error says 
   const std::uint64_t position = (word & 0xffffffff) * 8;
   const std::string start = s.whole.substr(s.whole.find(": "), s.whole.find("7=") - s.whole.find(": "));
   for (std::uint64_t at = position + 8; at < position + 20; ++at) {
-    for (const unsigned char mask : {0x01, 0x10, 0x80, 0xff}) {
-      CAPTURE(at - position, static_cast<int>(mask));
-      const flipped damage(s.first_segment, at, mask);
+    for (const int mask : {0x01, 0x10, 0x80, 0xff}) {
+      CAPTURE(at - position, mask);
+      const flipped damage(s.first_segment, at, static_cast<unsigned char>(mask));
       const std::string read = s.read();
       REQUIRE_THAT(read, ContainsSubstring(start));
       if (mask == 0x80 || mask == 0xff) {
@@ -465,9 +477,10 @@ TEST_CASE("a producer that meets damaged segments gets an error or appends whole
         5);
   };
   for (std::uint64_t at = 0; at < 384; at += at >= 128 && at < 136 ? 1 : at >= 256 && at < 264 ? 1 : 16) {
-    for (const unsigned char mask : {0x01, 0x80, 0xff}) {
-      CAPTURE(at, static_cast<int>(mask));
-      CHECK_THAT(outcome(at, mask), StartsWith("error") || Catch::Matchers::Equals("appended"));
+    for (const int mask : {0x01, 0x80, 0xff}) {
+      CAPTURE(at, mask);
+      CHECK_THAT(outcome(at, static_cast<unsigned char>(mask)),
+                 StartsWith("error") || Catch::Matchers::Equals("appended"));
     }
   }
   for (std::uint64_t slot = 0; slot < 30; slot += 3) {

@@ -34,8 +34,10 @@ struct fetched {
 fetched fetch(cursor& from, std::size_t most = 100) {
   std::vector<leat::format::slot_word> words(most);
   const auto run = from.fetch(words);
-  if (!run) return {.error = run.error()};
-  fetched f{.error = errc::ok, .first_offset = run->first_offset};
+  fetched f;
+  f.error = run.error();
+  if (!run) return f;
+  f.first_offset = run->first_offset;
   for (const auto word : run->slots) {
     std::uint64_t value = 0;
     std::memcpy(&value, run->bytes + leat::format::slot_position(word) + 8, 8);

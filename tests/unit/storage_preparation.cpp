@@ -204,6 +204,25 @@ TEST_CASE("a spare that a dead recycler has half cleared is cleared from its fir
   }
 }
 
+TEST_CASE("a spare without its seal is cleared to its last slot wherever a free one lies") {
+  const partition_files files(keep_all);
+  begin_by_hand(files, 0, 0);
+  {
+    pinned_segment first;
+    REQUIRE(files.partition().open(0, access::read_write, first) == opened::pinned);
+    const auto word = leat::format::make_slot(leat::format::record_kind::compact, first->geometry().data_begin(), 8);
+    for (const std::uint64_t i : {0u, 1u, 2u, 9u, 300u, 511u}) first->slots().try_publish(i, word);
+  }
+  begin_by_hand(files, 1, 100);
+  begin_by_hand(files, 2, 100);
+  files.partition().start_sequence().raise(1);
+  make_segment(files.partition(), 3);
+  CHECK_FALSE(std::filesystem::exists(files.segment_path(0)));
+  pinned_segment segment;
+  REQUIRE(files.partition().open(3, access::read_only, segment) == opened::pinned);
+  for (std::uint64_t i = 0; i < segment->slots().size(); ++i) REQUIRE(segment->slots().observe(i) == 0);
+}
+
 TEST_CASE("a spare with the header of its next life but its old name is a spare still") {
   // Somebody died between N3 and N5.
   const partition_files files(keep_all);
