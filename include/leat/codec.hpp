@@ -77,7 +77,7 @@ std::string type_name() {
 
 template <plain T>
 struct codec<T> {
-  using input = const T&;
+  using input = std::conditional_t<std::is_arithmetic_v<T> || std::is_enum_v<T>, T, const T&>;
   using output = const T&;
   static constexpr std::size_t fixed_bytes = sizeof(T);
   static constexpr std::size_t alignment = alignof(T);
@@ -88,7 +88,7 @@ struct codec<T> {
            std::to_string(alignof(T));
   }
   static constexpr std::size_t size(input) noexcept { return sizeof(T); }
-  static bytes_view bytes(input value) noexcept { return std::as_bytes(std::span(&value, 1)); }
+  static bytes_view bytes(const T& value) noexcept { return std::as_bytes(std::span(&value, 1)); }
   static void encode(input value, std::span<std::byte> into) noexcept {
     format::copy_bytes(into.data(), &value, sizeof(T));
   }
@@ -121,6 +121,10 @@ struct codec<std::string_view> {
 };
 template <>
 struct codec<std::string> : codec<std::string_view> {};
+
+/// Of other spans, only the pointer would be stored.
+template <class T, std::size_t Extent>
+struct codec<std::span<T, Extent>>;
 
 template <>
 struct codec<bytes_view> {
@@ -180,19 +184,33 @@ storage::type_identity identity_of() {
   return identity;
 }
 
-/// An argument that is a T, in the form that its codec takes, or null.
+/// An argument that is a T, in the form that its codec takes, or null. Where that is a reference, only a T itself (or what
+/// derives from it) will do: a converted one would be gone before it is used.
 template <class T>
 class nullable {
  public:
   using input = typename codec<T>::input;
 
+ private:
+  static constexpr bool by_reference = std::is_lvalue_reference_v<input>;
+  using kept = std::conditional_t<by_reference, const std::remove_reference_t<input>*, std::remove_cvref_t<input>>;
+
+  template <class U>
+  static constexpr bool accepts = [] {
+    if constexpr (by_reference) return std::convertible_to<const U*, kept>;
+    return std::convertible_to<const U&, input>;
+  }();
+
+ public:
   nullable(null_t) noexcept {}
   template <class U>
-    requires std::convertible_to<const U&, input>
-  nullable(const U& value) noexcept : kept_(keep(static_cast<input>(value))), null_(false) {}
+    requires accepts<U>
+  nullable(const U& value) noexcept : kept_(keep(value)), null_(false) {}
 
   bool is_null() const noexcept { return null_; }
-  input get() const noexcept {
+
+  /// Refers to the argument, or to this.
+  const std::remove_reference_t<input>& get() const noexcept {
     if constexpr (by_reference) {
       return *kept_;
     } else {
@@ -201,14 +219,12 @@ class nullable {
   }
 
  private:
-  static constexpr bool by_reference = std::is_lvalue_reference_v<input>;
-  using kept = std::conditional_t<by_reference, const std::remove_reference_t<input>*, std::remove_cvref_t<input>>;
-
-  static kept keep(input value) noexcept {
+  template <class U>
+  static kept keep(const U& value) noexcept {
     if constexpr (by_reference) {
       return &value;
     } else {
-      return value;
+      return static_cast<kept>(value);
     }
   }
 

@@ -105,17 +105,22 @@ class producer {
   /// Appends the elements of a range, values or pairs of key and value, with one look at the clock (in a
   /// create_time topic) and at the sleepers.
   /// Each is appended on its own: others' records may come between them. `positions`, where given, takes each one's
-  /// position and has at least as many places.
+  /// position, as far as it has places.
   template <std::ranges::input_range Records>
   batch_result send_batch(Records&& records, send_options options = default_send_options,
                           std::span<record_position> positions = {}) {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
     batch_result outcome;
-    storage::appender* touched = nullptr;
-    const auto publish = [&](const placement& at, std::uint64_t extent) {
-      if (touched != at.to) {
+    struct ring_behind {  // also when the range or a codec throws
+      storage::appender* touched = nullptr;
+      ~ring_behind() {
         if (touched != nullptr) touched->ring();
-        touched = at.to;
+      }
+    } last;
+    const auto publish = [&](const placement& at, std::uint64_t extent) {
+      if (last.touched != at.to) {
+        if (last.touched != nullptr) last.touched->ring();
+        last.touched = at.to;
       }
       return at.to->publish(at.bytes, at.size, at.kind, extent);
     };
@@ -131,16 +136,23 @@ class producer {
         outcome.error = at.error();
         break;
       }
-      if (!positions.empty()) positions[outcome.count] = *at;
+      if (outcome.count < positions.size()) positions[outcome.count] = *at;
       ++outcome.count;
     }
-    if (touched != nullptr) touched->ring();
     return outcome;
   }
 
-  /// Lends room for a value of `bytes` bytes, to be filled in place. The errors of send().
-  result<loan<Value>> claim(const key_argument& key, std::size_t bytes = detail::fixed_bytes_of<Value>(),
+  /// Lends room for a value, to be filled in place. The errors of send().
+  result<loan<Value>> claim(const key_argument& key)
+    requires(detail::fixed_bytes_of<Value>() != 0)
+  {
+    return claim(key, detail::fixed_bytes_of<Value>());
+  }
+  /// The same for a value of `bytes` bytes. invalid_argument: not what every Value has.
+  result<loan<Value>> claim(const key_argument& key, std::size_t bytes,
                             const send_options& options = default_send_options) {
+    constexpr std::size_t fixed = detail::fixed_bytes_of<Value>();
+    if (fixed != 0 && bytes != fixed) return errc::invalid_argument;
     placement at;
     if (const errc failure = place(key, bytes, false, options, at); failure != errc::ok) return failure;
     return loan<Value>(*at.to, at.to->lend(at.bytes, at.size), at.kind, bytes, at.key_bytes + at.headers_bytes,
@@ -196,6 +208,8 @@ class producer {
       return errc::forked;
     if (closed_.is_set()) [[unlikely]]
       return errc::closed;
+    if (value_bytes > max_record_bytes_) [[unlikely]]
+      return errc::too_large;
 
     const bool compact = key.is_null() && options.headers.empty() && !null_value && value_bytes <= format::max_extent;
     std::optional<bytes_view> key_bytes;
@@ -205,6 +219,7 @@ class producer {
       at.kind = format::record_kind::full;
       at.key_bytes = key_bytes ? key_bytes->size() : 0;
       at.headers_bytes = options.headers.encoded_size();
+      if (at.key_bytes > max_record_bytes_ || at.headers_bytes > max_record_bytes_) return errc::too_large;
       at.size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
     }
     if (at.size > max_record_bytes_) [[unlikely]]

@@ -36,6 +36,7 @@ class store {
     if (os::folder::open(path) == nullptr) return false;
     const store victim = open(name_or_path, {.mode = open_mode::open});
     for (const std::string& topic : victim.topics()) victim.remove_topic(topic);
+    storage::topic_log::remove_leftovers(*victim.files_);
     return victim.files_->remove(path);
   }
 

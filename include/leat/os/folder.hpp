@@ -134,7 +134,9 @@ class folder final : public directory {
 
   static bool create_at(int parent, const std::string& name, const std::string& path, mode_t mode) {
     if (::mkdirat(parent, name.c_str(), mode) == 0) {
-      ::fchmodat(parent, name.c_str(), mode, 0);  // whatever the umask is
+      if (const auto made = open_at(parent, name, path)) {  // whatever the umask is; a set-group-id bit stays
+        ::fchmod(made->descriptor(), mode | (made->permissions().st_mode & S_ISGID));
+      }
       return true;
     }
     if (errno == EEXIST) return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <leat/os/directory.hpp>
+#include <leat/os/fork.hpp>
 
 #include <map>
 #include <mutex>
@@ -19,47 +20,43 @@ class memory_directory final : public directory {
   }
 
   std::optional<file> open(const std::string& name, access mode) const override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     const auto found = files_.find(name);
     if (found == files_.end()) return std::nullopt;
-    // Opening it again, rather than duplicating the descriptor, gives the open file description that locks need.
-    const std::string link = "/proc/self/fd/" + std::to_string(found->second.descriptor());
-    const int descriptor = ::open(link.c_str(), (mode == access::read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-    if (descriptor < 0) throw_errno(errno, path(name), "open the memory file again through " + link);
-    return file(descriptor, path(name));
+    return open_again(found->second, mode);
   }
 
   file create(const std::string& name, mode_t) override {
-    {
-      const std::lock_guard guard(mutex_);
-      if (files_.contains(name)) throw_errno(EEXIST, path(name), "create it");
-      const int descriptor = ::memfd_create(name.c_str(), MFD_CLOEXEC);
-      if (descriptor < 0) throw_errno(errno, path(name), "create a memory file");
-      files_.emplace(name, file(descriptor, path(name)));
-    }
-    return *open(name, access::read_write);
+    const auto guard = lock();
+    if (files_.contains(name)) throw_errno(EEXIST, path(name), "create it");
+    const int descriptor = ::memfd_create(name.c_str(), MFD_CLOEXEC);
+    if (descriptor < 0) throw_errno(errno, path(name), "create a memory file");
+    file made(descriptor, path(name));
+    file opened = open_again(made, access::read_write);
+    files_.emplace(name, std::move(made));
+    return opened;
   }
 
   std::optional<file_status> status(const std::string& name) const override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     const auto found = files_.find(name);
     if (found == files_.end()) return std::nullopt;
     return found->second.status();
   }
 
   rename_result rename(const std::string& from, const std::string& to) override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     if (files_.contains(to) || directories_.contains(to)) return rename_result::exists;
     return move(files_, from, to) || move(directories_, from, to) ? rename_result::done : rename_result::absent;
   }
 
   bool remove(const std::string& name) override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     return files_.erase(name) != 0;
   }
 
   std::vector<std::string> list() const override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     std::vector<std::string> names;
     for (const auto& entry : files_) names.push_back(entry.first);
     for (const auto& entry : directories_) names.push_back(entry.first);
@@ -67,28 +64,44 @@ class memory_directory final : public directory {
   }
 
   std::shared_ptr<directory> open_directory(const std::string& name) const override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     const auto found = directories_.find(name);
     return found == directories_.end() ? nullptr : found->second;
   }
 
   bool create_directory(const std::string& name, mode_t) override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     return directories_.emplace(name, std::make_shared<memory_directory>(path(name))).second;
   }
 
   bool remove_directory(const std::string& name) override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     directories_.erase(name);
     return true;
   }
 
   bool try_own() override {
-    const std::lock_guard guard(mutex_);
+    const auto guard = lock();
     return !std::exchange(owned_, true);
   }
 
  private:
+  /// The child of a fork has the files, but names of its own: what it made would be another log in the same files.
+  std::unique_lock<std::mutex> lock() const {
+    if (fork_generation() != generation_) {
+      throw error(errc::forked, path_, "an in-process store was opened before fork() and used in the child");
+    }
+    return std::unique_lock(mutex_);
+  }
+
+  /// Opening a file again, rather than duplicating its descriptor, gives the open file description that locks need.
+  static file open_again(const file& f, access mode) {
+    const std::string link = "/proc/self/fd/" + std::to_string(f.descriptor());
+    const int descriptor = ::open(link.c_str(), (mode == access::read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (descriptor < 0) throw_errno(errno, f.path(), "open the memory file again through " + link);
+    return file(descriptor, f.path());
+  }
+
   template <class Map>
   static bool move(Map& entries, const std::string& from, const std::string& to) {
     auto node = entries.extract(from);
@@ -98,7 +111,8 @@ class memory_directory final : public directory {
     return true;
   }
 
-  std::string path_;
+  const std::string path_;
+  const std::uint32_t generation_ = fork_generation();
   mutable std::mutex mutex_;
   bool owned_ = false;
   std::map<std::string, file> files_;

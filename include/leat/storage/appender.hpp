@@ -94,22 +94,25 @@ class appender {
   /// As publish(), but only at `expected`: mismatched when the partition ends elsewhere.
   result<std::uint64_t> publish_at(std::uint64_t expected, std::byte* at, std::uint64_t size, format::record_kind kind,
                                    std::uint64_t extent) {
-    for (room r = room_at(at, size);;) {
-      if (expected < base_offset_) return errc::mismatched;
+    room r = room_at(at, size);
+    for (;;) {
+      if (expected < base_offset_) break;
       const std::uint64_t slot = expected - base_offset_;
       next_slot_ = slots_.first_without_record(next_slot_);
-      if (slot < next_slot_) return errc::mismatched;
+      if (slot < next_slot_) break;
       if (!slots_.ends_at(next_slot_)) {
-        if (slot > next_slot_) return errc::mismatched;
+        if (slot > next_slot_) break;
         const format::slot_word seen = try_slot(slot, format::make_slot(kind, r.position, extent));
         if (seen == format::slot_free) {
           ++next_slot_;
           return expected;
         }
-        if (seen != format::slot_sealed) return errc::mismatched;
+        if (seen != format::slot_sealed) break;
       }
       if (const errc failure = carry_on(r); failure != errc::ok) return failure;
     }
+    give_back(r);
+    return errc::mismatched;
   }
 
   /// A4.
@@ -122,7 +125,8 @@ class appender {
   }
 
   /// Lends the room taken last: its segment stays mapped and pinned until it is given back, published or not.
-  room lend(std::byte* at, std::uint64_t size) noexcept {
+  room lend(std::byte* at, std::uint64_t size) {
+    lent_out_.reserve(lent_out_.size() + 1);  // so that leaving the segment cannot fail
     ++lent_;
     return room_at(at, size);
   }
@@ -146,6 +150,7 @@ class appender {
   static constexpr std::uint64_t no_segment = ~std::uint64_t{0};
   static constexpr std::uint64_t first_chunk = 256;
   static constexpr int tries_before_search = 8;
+  static constexpr std::uint64_t slots_at_once = 4096;  // cleared in some microseconds
 
   enum class ordering { shared, alone, alone_fenced };
 
@@ -199,7 +204,11 @@ class appender {
     const std::byte* const filled = r.bytes;
     pinned_segment left;  // stays until the copy is made
     if (r.sequence == sequence_) {
-      if (const errc failure = roll(left); failure != errc::ok) return failure;
+      try {
+        if (const errc failure = roll(left); failure != errc::ok) return failure;
+      } catch (const error& e) {
+        return value_of(e);
+      }
     }
     // Any residue modulo the largest alignment is kept, so that the value stays aligned wherever it lies in the record.
     const std::uint64_t residue = r.position % format::page_bytes;
@@ -215,6 +224,7 @@ class appender {
 
   /// A1: a new chunk, which has `need` bytes at least.
   errc refill(std::uint64_t need) {
+    if (need > geometry_.data_bytes()) return errc::too_large;
     try {
       for (;;) {
         if (sequence_ == no_segment) {
@@ -223,9 +233,9 @@ class appender {
         // Chunks are whole multiples of a record's alignment, so that each begins at one.
         const std::uint64_t wanted = format::align_up(std::max(chunk_size_, need), format::record_alignment);
         const std::uint64_t begin = segment_->data_tail().take(wanted);
-        if (begin < geometry_.data_begin()) {
+        if (begin < geometry_.data_begin() || begin % format::record_alignment != 0) {
           throw error(errc::corrupt, file_path(),
-                      "the data tail is " + std::to_string(begin) + ", expected at least " +
+                      "the data tail is " + std::to_string(begin) + ", expected a multiple of 8 from " +
                           std::to_string(geometry_.data_begin()));
         }
         if (begin <= geometry_.segment_bytes && need <= geometry_.segment_bytes - begin) {
@@ -297,7 +307,7 @@ class appender {
     }
     if (!std::exchange(tidied_, true)) remove_leftovers(partition_);
     for (;;) {
-      const std::uint64_t begun = partition_.begun().observe();
+      const std::uint64_t begun = partition_.segments().begun;
       const std::uint64_t last = begun == 0 ? 0 : begun - 1;
       pinned_segment found;
       switch (partition_.open(last, os::access::read_write, found)) {
@@ -366,6 +376,10 @@ class appender {
       volunteered_ = true;
       if (!partition_.topic().directory->status(partition_.name(sequence_ + 1))) {
         preparation_.emplace(partition_, sequence_ + 1);
+        if (preparation_->advance(slots_at_once)) {
+          preparation_->finish();
+          preparation_.reset();
+        }
       }
     } catch (const error&) {
       preparation_.reset();  // it was too early to fail; the roll will tell if the cause is still there
@@ -373,6 +387,7 @@ class appender {
   }
 
   void adopt(pinned_segment next, std::uint64_t base) noexcept {
+    if (preparation_ && preparation_->target() <= next.sequence()) preparation_.reset();  // another was faster
     segment_ = std::move(next);
     bytes_ = segment_->bytes();
     slots_ = segment_->slots();

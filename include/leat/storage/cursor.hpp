@@ -29,7 +29,7 @@ struct run {
 /// Offset of the next record of `p`: one more than the last. Cost: a pin, and a search in the last segment's slots.
 inline std::uint64_t end_offset(partition& p) {
   for (;;) {
-    const std::uint64_t begun = p.begun().observe();
+    const std::uint64_t begun = p.segments().begun;
     if (begun == 0) return 0;
     pinned_segment last;
     if (p.open(begun - 1, os::access::read_only, last) != partition::opened::pinned) {
@@ -142,7 +142,7 @@ class cursor {
   [[gnu::noinline]] errc locate() {
     keep_lent();
     for (;;) {
-      const std::uint64_t begun = partition_.begun().observe();
+      const std::uint64_t begun = partition_.segments().begun;
       if (position_ < partition_.start_offset().observe()) return errc::out_of_range;
       if (begun == 0) return position_ == 0 ? errc::ok : errc::out_of_range;
       pinned_segment found;

@@ -77,6 +77,20 @@ class partition {
   sync::watermark reclaimed() const noexcept { return sync::watermark(words_.reclaimed); }
   sync::doorbell doorbell() const noexcept { return sync::doorbell(words_.doorbell); }
 
+  /// The segments there are, from the first that is not retired to the last begun. Throws corrupt for words that cannot be.
+  struct extent {
+    std::uint64_t start;
+    std::uint64_t begun;
+  };
+  extent segments() const {
+    const std::uint64_t start = start_sequence().observe();  // before begun, which only grows
+    const std::uint64_t begun = this->begun().observe();
+    if (start < begun || (start == 0 && begun == 0)) return {start, begun};
+    throw error(errc::corrupt, topic_.directory->path("topic"),
+                "partition " + std::to_string(id_) + " starts at segment " + std::to_string(start) + ", but only " +
+                    std::to_string(begun) + " have begun");
+  }
+
   std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }
 
   std::string name(std::uint64_t sequence) const { return segment_name{id_, sequence}.text(); }
@@ -113,7 +127,7 @@ class partition {
   /// at again, even while a stopped process keeps `reclaimed` back.
   std::vector<std::uint64_t> retired_names() {
     const std::lock_guard guard(mutex_);
-    const std::uint64_t end = start_sequence().observe();
+    const std::uint64_t end = segments().start;
     for (std::uint64_t r = std::max(listed_, reclaimed().observe()); r < end; ++r) retired_.push_back(r);
     listed_ = std::max(listed_, end);
     return retired_;
@@ -121,7 +135,8 @@ class partition {
   void name_is_gone(std::uint64_t r) {
     const std::lock_guard guard(mutex_);
     std::erase(retired_, r);
-    if (reclaimed().observe() == r) reclaimed().raise(r + 1);
+    // Those below were gone by `reclaimed` when this process first listed them, or it has dealt with them.
+    reclaimed().raise(retired_.empty() ? listed_ : retired_.front());
   }
 
   /// Maps a file that this process has just made.

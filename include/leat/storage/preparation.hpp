@@ -98,17 +98,17 @@ class preparation {
 
       const std::string name = partition_.name(r);
       std::shared_ptr<const segment> file = map_if_ours(name);
-      if (right && file != nullptr) {
+      if (right && file != nullptr && spare_ == nullptr) {
         spare_ = std::move(file);
         source_ = r;
         right_ = std::move(right);
-        return true;
+        continue;  // one is enough: others, left by idle or dead producers, would only take room
       }
       if (file != nullptr) file->abandoned().set();
       topic.directory->remove(name);
       partition_.name_is_gone(r);
     }
-    return false;
+    return spare_ != nullptr;
   }
 
   /// Null for an absent file, and for one that cannot be a segment of this topic whatever happened to it.
@@ -137,7 +137,9 @@ class preparation {
   static std::uint64_t used_slots(const segment& s) noexcept {
     const sync::slot_array slots = s.slots();
     const std::uint64_t end = slots.first_without_record(0);
-    return slots.ends_at(end) ? std::min(end + 1, slots.size()) : slots.size();
+    const bool untouched =
+        slots.ends_at(end) && (end + 1 >= slots.size() || slots.observe(end + 1) == format::slot_free);
+    return untouched ? std::min(end + 1, slots.size()) : slots.size();
   }
 
   /// N3: what the file is from now on. Nobody looks at it yet.
@@ -155,7 +157,7 @@ class preparation {
     identity.checksum = format::header_checksum(identity);
     header.identity = identity;
     header.base_offset = format::unset;
-    header.abandoned = 0;
+    spare_->abandoned().reset();
     header.data_tail = topic.geometry.data_begin();
   }
 
@@ -203,13 +205,17 @@ inline void remove_leftovers(partition& p) {
   for (const std::string& text : topic.directory->list()) {
     const auto name = segment_name::parse(text);
     if (!name || name->partition != p.id()) continue;
-    if (segment_name::is_temporary(text)) {
-      const auto file = topic.directory->open(text, os::access::read_only);
-      if (file && file->try_own()) topic.directory->remove(text);
-    } else if (name->sequence < p.reclaimed().observe()) {
-      if (topic.pins.try_own(p.lock(name->sequence)) != pins::refusal::none) continue;
-      const pins::ownership right(topic.pins, p.lock(name->sequence));
-      topic.directory->remove(text);
+    try {
+      if (segment_name::is_temporary(text)) {
+        const auto file = topic.directory->open(text, os::access::read_only);
+        if (file && file->try_own()) topic.directory->remove(text);
+      } else if (name->sequence < p.reclaimed().observe()) {
+        if (topic.pins.try_own(p.lock(name->sequence)) != pins::refusal::none) continue;
+        const pins::ownership right(topic.pins, p.lock(name->sequence));
+        topic.directory->remove(text);
+      }
+    } catch (const error&) {
+      continue;  // it is left to somebody who can
     }
   }
 }

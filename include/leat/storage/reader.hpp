@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,7 +35,9 @@ class reader {
   using clock = std::chrono::steady_clock;
 
   reader(std::shared_ptr<topic_log> log, const consumer_options& options)
-      : log_(std::move(log)), options_(options), words_(std::max<std::uint32_t>(options.max_poll_records, 1)) {
+      : log_(std::move(log)),
+        options_(options),
+        words_(std::clamp<std::uint32_t>(options.max_poll_records, 1, most_records)) {
     if (options.partitions) {
       assign(*options.partitions);
     } else {
@@ -47,16 +50,20 @@ class reader {
   /// Each new partition begins where the reset policy says, from now.
   void assign(const std::vector<std::uint32_t>& partitions) {
     for (const std::uint32_t id : partitions) require(id);
+    std::vector<std::unique_ptr<assigned>> added;  // complete before anything is changed
+    for (const std::uint32_t id : partitions) {
+      const bool twice = std::ranges::any_of(added, [&](const auto& a) { return a->cursor.of().id() == id; });
+      if (twice || find(id) != nullptr) continue;
+      added.push_back(std::make_unique<assigned>(log_->partition(id)));
+      reset(*added.back());
+    }
+    assigned_.reserve(assigned_.size() + added.size());
+    parts_.clear();
+    parts_.reserve(partitions.size());
     std::erase_if(assigned_, [&](const auto& a) {
       return std::ranges::find(partitions, a->cursor.of().id()) == partitions.end();
     });
-    for (const std::uint32_t id : partitions) {
-      if (find(id) != nullptr) continue;
-      assigned_.push_back(std::make_unique<assigned>(log_->partition(id)));
-      reset(*assigned_.back());
-    }
-    parts_.clear();
-    parts_.reserve(assigned_.size());
+    std::ranges::move(added, std::back_inserter(assigned_));
     first_ = 0;
     mask_ = 0;
     for (const auto& a : assigned_) mask_ |= a->cursor.of().wake_mask();
@@ -125,6 +132,7 @@ class reader {
   // record. So after a poll that took several records and left none, the next lets the producer get ahead first, the longer
   // the more often that happens. A reader that gets records one at a time is not delayed.
   static constexpr int most_pauses = 16;
+  static constexpr std::uint32_t most_records = 1 << 20;  // of one poll
   static constexpr std::uint64_t looks_without_pause = 32;
   static constexpr int looks_before_sleep = 100;
   static constexpr int looks_per_clock = 16;
@@ -137,18 +145,14 @@ class reader {
     std::span<format::slot_word> room(words_);
     const std::size_t count = assigned_.size();
     std::size_t i = first_;
-    for (std::size_t seen = 0; seen < count && !room.empty(); ++seen, i = i + 1 < count ? i + 1 : 0) {
+    for (std::size_t seen = 0; seen < count && !room.empty(); ++seen, i = after(i)) {
       assigned& a = *assigned_[i];
       if (a.paused) continue;
-      if (!a.positioned) [[unlikely]]
-        return fail_unpositioned(a);
-      const result<run> found = a.cursor.fetch(room);
+      const result<run> found = fetch(a, i, room);
       if (!found) [[unlikely]] {
-        if (const errc failure = recover(a, found.error()); failure != errc::ok) {
-          // Others' records come first; the failure is still there at the next poll.
-          return parts_.empty() ? failure : errc::ok;
-        }
-        continue;
+        // What was taken from others comes first; this one has its turn at the next poll.
+        first_ = parts_.empty() ? after(i) : i;
+        return parts_.empty() ? found.error() : errc::ok;
       }
       if (found->slots.empty()) continue;
       parts_.push_back({*found, a.cursor.of().id()});
@@ -159,6 +163,26 @@ class reader {
     const bool at_its_heels = taken > 1 && !room.empty();
     pauses_ = at_its_heels ? std::min(pauses_ * 2 + 1, most_pauses) : 0;
     return errc::ok;
+  }
+
+  std::size_t after(std::size_t i) const noexcept { return i + 1 < assigned_.size() ? i + 1 : 0; }
+
+  /// What is there of one partition. Exceptions go on only where nothing was taken from others, which would be lost.
+  [[gnu::always_inline]] result<run> fetch(assigned& a, std::size_t i, std::span<format::slot_word> room) {
+    try {
+      if (!a.positioned) [[unlikely]]
+        return fail_unpositioned(a);
+      const result<run> found = a.cursor.fetch(room);
+      if (found) [[likely]]
+        return found;
+      const errc failure = recover(a, found.error());
+      return failure == errc::ok ? result<run>(run{}) : result<run>(failure);
+    } catch (const error&) {
+      if (log_->closed()) return fail(errc::closed, log_->path(), "the topic was deleted");
+      if (!parts_.empty()) return errc::system;
+      first_ = after(i);
+      throw;
+    }
   }
 
   /// Out of range: the reset policy says where to go on. Anything else is the caller's.

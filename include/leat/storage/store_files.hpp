@@ -76,7 +76,7 @@ class store_files {
 
   /// Removes what is left of a store whose topics were removed, if it is empty. `path`: where it is.
   bool remove(const std::string& path) const {
-    directory_->remove_directory(topics_name);
+    if (!directory_->remove_directory(topics_name)) return false;
     directory_->remove(file_name);
     return os::folder::remove_at(path);
   }
@@ -103,6 +103,14 @@ class store_files {
 
   /// False when another was faster.
   static bool make_store_file(os::directory& directory, mode_t mode) {
+    for (;;) {
+      const os::rename_result outcome = try_to_make_store_file(directory, mode);
+      if (outcome != os::rename_result::absent) return outcome == os::rename_result::done;
+    }
+  }
+
+  /// absent: taken for a dead maker's before it was owned.
+  static os::rename_result try_to_make_store_file(os::directory& directory, mode_t mode) {
     directory.create_directory(topics_name, mode);
     remove_dead_temporaries(directory);
     const std::string temporary = temporary_name(new_prefix);
@@ -116,16 +124,20 @@ class store_files {
     header.id = os::random_bits<format::unique_id>();
     header.checksum = format::header_checksum(header);
     std::memcpy(mapped.data(), &header, sizeof header);
-    const bool done = directory.rename(temporary, file_name) == os::rename_result::done;
-    if (!done) directory.remove(temporary);
-    return done;
+    const os::rename_result outcome = directory.rename(temporary, file_name);
+    if (outcome == os::rename_result::exists) directory.remove(temporary);
+    return outcome;
   }
 
   static void remove_dead_temporaries(os::directory& directory) {
     for (const std::string& name : directory.list()) {
       if (!name.starts_with(new_prefix)) continue;
-      const auto file = directory.open(name, os::access::read_only);
-      if (file && file->try_own()) directory.remove(name);
+      try {
+        const auto file = directory.open(name, os::access::read_only);
+        if (file && file->try_own()) directory.remove(name);
+      } catch (const error&) {
+        continue;  // it is left to somebody who can
+      }
     }
   }
 

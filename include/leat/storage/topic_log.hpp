@@ -67,6 +67,10 @@ class topic_log {
   /// False when there is no such topic. Its users get errc::closed.
   static bool remove(store_files& store, const std::string& name) {
     check_name(name, store.topics());
+    if (!store.writable()) {
+      throw error(errc::permission_denied, store.topics().path(name),
+                  "cannot delete a topic of a store opened for reading");
+    }
     const std::string gone = temporary_name(deleted_prefix);
     if (store.topics().rename(name, gone) != os::rename_result::done) {
       remove_leftovers(store);
@@ -75,6 +79,25 @@ class topic_log {
     finish_removal(store, gone);
     remove_leftovers(store);
     return true;
+  }
+
+  /// What dead creators and deleters left. An entry that cannot be removed is left to somebody who can.
+  static void remove_leftovers(store_files& store) {
+    for (const std::string& name : store.topics().list()) {
+      const bool deleted = name.starts_with(deleted_prefix);
+      if (!deleted && !name.starts_with(new_prefix)) continue;
+      try {
+        const auto directory = store.topics().open_directory(name);
+        if (directory == nullptr || !directory->try_own()) continue;
+        if (deleted) {
+          finish_removal(store, name);
+        } else {
+          remove_tree(store.topics(), name);
+        }
+      } catch (const error&) {
+        continue;
+      }
+    }
   }
 
   static std::vector<std::string> names(const store_files& store) {
@@ -298,21 +321,6 @@ class topic_log {
     remove_tree(store.topics(), gone);
   }
 
-  /// What dead creators and deleters left.
-  static void remove_leftovers(store_files& store) {
-    for (const std::string& name : store.topics().list()) {
-      const bool deleted = name.starts_with(deleted_prefix);
-      if (!deleted && !name.starts_with(new_prefix)) continue;
-      const auto directory = store.topics().open_directory(name);
-      if (directory == nullptr || !directory->try_own()) continue;
-      if (deleted) {
-        finish_removal(store, name);
-      } else {
-        remove_tree(store.topics(), name);
-      }
-    }
-  }
-
   void check_type(const type_identity& value, const type_identity& key) const {
     const auto check = [&](const char* what, const type_identity& mine, std::uint64_t theirs, const char* their_name) {
       if (mine.fingerprint == theirs) return;
@@ -320,6 +328,11 @@ class topic_log {
                   std::string(what) + " type is " + their_name + " in the topic, but " + mine.name + " here");
     };
     check("value", value, header().value_type, header().value_name);
+    if (value.alignment > header().value_alignment) {
+      throw error(errc::wrong_type, path(),
+                  "values are aligned to " + std::to_string(header().value_alignment) + " bytes in the topic, but to " +
+                      std::to_string(value.alignment) + " here");
+    }
     check("key", key, header().key_type, header().key_name);
   }
 

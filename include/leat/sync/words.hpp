@@ -77,6 +77,8 @@ class flag {
   explicit flag(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
 
   bool is_set() const noexcept { return readable(*word_).load(std::memory_order_acquire) != 0; }
+  /// relaxed: what a spare file is next is published by its name.
+  void reset() const noexcept { std::atomic_ref<std::uint64_t>(*word_).store(0, std::memory_order_relaxed); }
   void set() const noexcept { std::atomic_ref<std::uint64_t>(*word_).store(1, std::memory_order_seq_cst); }
 
  private:
