@@ -19,9 +19,7 @@ struct progress {
   counter seen[most_victims + 2];
 };
 
-std::uint64_t now() {
-  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
+std::uint64_t now() { return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()); }
 void raise(counter& longest, std::uint64_t value) {
   if (value > longest) longest = value;
 }
@@ -97,7 +95,8 @@ void kill_at_random(const leat::topic_options& options, std::size_t largest, uns
   page->target = log.end_offset(0);
   reader.join();
 
-  INFO("the survivor's longest pause was " << page->survivor_gap / 1000 << " us in " << page->survivor_sent << " records");
+  INFO("the survivor's longest pause was " << page->survivor_gap / 1000 << " us in " << page->survivor_sent
+                                           << " records");
   std::uint64_t all = 0;
   for (std::uint32_t id = 0; id < kills + 2; ++id) {
     INFO("producer " << id);

@@ -119,7 +119,8 @@ class all_ways {
   void claimed() {
     const std::size_t bytes = size();
     const std::size_t used = random_.one_in(2) ? bytes : sizeof(stamp) + random_.roll(bytes - sizeof(stamp) + 1);
-    auto loan = random_.one_in(2) ? out_.claim(leat::null, bytes).value() : out_.claim(key_of(id_, number_), bytes).value();
+    auto loan =
+        random_.one_in(2) ? out_.claim(leat::null, bytes).value() : out_.claim(key_of(id_, number_), bytes).value();
     if (random_.one_in(4)) return;  // given up
     write_payload(loan.bytes().first(used), id_, number_);
     note(loan.publish(used));

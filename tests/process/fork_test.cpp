@@ -95,7 +95,9 @@ TEST_CASE("a forked child's end does not give up its parent's pins and its paren
     for (const auto& record : batch) expect(read_record(record).has_value(), "a pinned record changed");
     producer own(open_log(place.store()));
     (void)send_numbered(own, 9, 0);
-    { const topic copy = log; }
+    {
+      const topic copy = log;
+    }
   }).join();
   CHECK(pinned(other, oldest));
   roll(out, log, 20, number);
@@ -105,7 +107,8 @@ TEST_CASE("a forked child's end does not give up its parent's pins and its paren
   CHECK_FALSE(pinned(other, oldest));
 }
 
-TEST_CASE("a child forked in the midst of its parent's work changes nothing for the parent and serves with its own handles") {
+TEST_CASE(
+    "a child forked in the midst of its parent's work changes nothing for the parent and serves with its own handles") {
   watchdog dog;
   shared_place place;
   const topic log = open_log(place.store(), tiny(0));

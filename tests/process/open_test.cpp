@@ -109,9 +109,7 @@ TEST_CASE("processes that create and open and delete the same topics never see o
   shared<state> page;
   std::vector<child> children;
   for (std::uint64_t participant = 0; participant < 4; ++participant) {
-    children.emplace_back([&, participant] {
-      create_use_and_delete(place.store(), participant, rounds(3000), *page);
-    });
+    children.emplace_back([&, participant] { create_use_and_delete(place.store(), participant, rounds(3000), *page); });
   }
   // And others that are killed at it.
   dice random(99);
@@ -169,9 +167,8 @@ TEST_CASE("of the processes that create a store exactly one does") {
         ++page->ready;
         wait_until("all come together", [&] { return page->ready >= creators * (lap + 1); });
         const std::string path = place.store("store-" + std::to_string(lap));
-        if (attempt("create", {errc::already_exists}, [&] {
-              (void)leat::store::open(path, {.mode = leat::open_mode::create});
-            })) {
+        if (attempt("create", {errc::already_exists},
+                    [&] { (void)leat::store::open(path, {.mode = leat::open_mode::create}); })) {
           ++page->opened;
         }
       }
@@ -273,7 +270,9 @@ TEST_CASE("a store and topic whose creator was killed at any system call can be 
   }
 }
 
-TEST_CASE("an opener goes on correctly from any system call whatever another did meanwhile and wherever that one was killed") {
+TEST_CASE(
+    "an opener goes on correctly from any system call whatever another did meanwhile and wherever that one was "
+    "killed") {
   watchdog dog;
   INFO("LEAT_SEED=" << seed());
   shared_place place;

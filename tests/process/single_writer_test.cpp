@@ -77,9 +77,7 @@ TEST_CASE("after a writer was killed at a random moment another takes over at on
   }
   stream_check seen;
   consumer in(log, {.auto_offset_reset = leat::offset_reset::earliest});
-  while (seen.next_offset() < log.end_offset(0)) {
-    for (const auto& record : in.poll()) seen.add(record);
-  }
+  read_up_to(in, 0, log.end_offset(0), [&](const auto& record) { seen.add(record); });
   for (std::uint32_t id = 0; id < kills; ++id) {
     if (seen.count(id) == page->acknowledged[id] + 1) continue;  // died before it could say so
     CHECK(seen.count(id) == page->acknowledged[id]);

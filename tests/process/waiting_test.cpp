@@ -31,7 +31,9 @@ std::uint64_t nanoseconds_now() {
 std::uint64_t processor_time() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto microseconds = [](const timeval& t) { return std::uint64_t(t.tv_sec) * 1'000'000 + std::uint64_t(t.tv_usec); };
+  const auto microseconds = [](const timeval& t) {
+    return std::uint64_t(t.tv_sec) * 1'000'000 + std::uint64_t(t.tv_usec);
+  };
   return microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
 }
 

@@ -51,7 +51,8 @@ void send_some(const topic& log, std::uint32_t id, progress& page) {
       }
       case 4: {
         std::vector<std::vector<std::byte>> made;
-        for (std::uint64_t i = 0; i < 1 + random.roll(10); ++i) made.push_back(payload(id, number + i, 24 + random.roll(100)));
+        for (std::uint64_t i = 0; i < 1 + random.roll(10); ++i)
+          made.push_back(payload(id, number + i, 24 + random.roll(100)));
         std::vector<leat::bytes_view> views(made.begin(), made.end());
         std::vector<leat::record_position> at(made.size());
         expect(out.send_batch(views, {.partition = partition}, at).count == made.size(), "a batch was cut");

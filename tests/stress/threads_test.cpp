@@ -27,14 +27,15 @@ struct state {
 class guarded_thread {
  public:
   template <class Body>
-  guarded_thread(state& s, Body body) : thread_([this, &s, body] {
-    try {
-      body();
-    } catch (const std::exception& e) {
-      what_ = e.what();
-      s.broken = true;
-    }
-  }) {}
+  guarded_thread(state& s, Body body)
+      : thread_([this, &s, body] {
+          try {
+            body();
+          } catch (const std::exception& e) {
+            what_ = e.what();
+            s.broken = true;
+          }
+        }) {}
   ~guarded_thread() {
     if (thread_.joinable()) thread_.join();
   }
@@ -50,18 +51,17 @@ class guarded_thread {
 
 void append(storage::appender& to, std::uint32_t id, std::uint64_t number, bool conditional, storage::partition& p) {
   const std::uint64_t bytes = sizeof(stamp) + (number * 31 + id) % 100;
-  storage::room room;
+  const std::uint64_t size = leat::format::compact_size(bytes);
   for (;;) {
-    if (to.take(leat::format::compact_size(bytes), leat::format::compact_prefix, 8, room) != leat::errc::ok) {
-      fail("no room");
-    }
-    std::memset(room.bytes, 0, leat::format::compact_prefix);
-    write_payload({room.bytes + leat::format::compact_prefix, bytes}, id, number);
+    std::byte* const room = to.take(size, leat::format::compact_prefix, 8);
+    if (room == nullptr) fail("no room");
+    std::memset(room, 0, leat::format::compact_prefix);
+    write_payload({room + leat::format::compact_prefix, bytes}, id, number);
     if (!conditional) {
-      if (to.publish(room, record_kind::compact, bytes).error() != leat::errc::ok) fail("it was not published");
+      if (to.publish(room, size, record_kind::compact, bytes).error() != leat::errc::ok) fail("it was not published");
       break;
     }
-    const auto at = to.publish_at(storage::end_offset(p), room, record_kind::compact, bytes);
+    const auto at = to.publish_at(storage::end_offset(p), room, size, record_kind::compact, bytes);
     if (at) break;
     if (at.error() != leat::errc::mismatched) fail("it was not published");
     conditional = false;  // may be refused as often as others append

@@ -16,6 +16,7 @@
 
 #include "support/processes.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -178,6 +179,19 @@ class stream_check {
   std::unordered_map<std::uint32_t, std::uint64_t> due_;
 };
 
+/// Reads a partition until the position is `end`, which the log has reached; throws when a reader comes to a stand before.
+template <class Take>
+void read_up_to(consumer& in, std::uint32_t partition, std::uint64_t end, Take take) {
+  while (in.position(partition) < end) {
+    const auto batch = in.poll(std::chrono::seconds(10));
+    for (const auto& record : batch) take(record);
+    expect(!batch.empty(), [&] {
+      return "kept: a reader stands at offset " + std::to_string(in.position(partition)) +
+             " and sees nothing, but the end is " + std::to_string(end);
+    });
+  }
+}
+
 class history {
  public:
   struct entry {
@@ -206,9 +220,7 @@ class history {
   void read_all(const topic& t, std::uint32_t partition = 0) {
     consumer in(t, {.partitions = {{partition}}, .auto_offset_reset = leat::offset_reset::earliest});
     const std::uint64_t end = t.end_offset(partition);
-    while (in.position(partition) < end) {
-      for (const auto& record : in.poll()) saw(record);
-    }
+    read_up_to(in, partition, end, [&](const auto& record) { saw(record); });
   }
 
   std::size_t size(std::uint32_t partition = 0) const {
@@ -244,7 +256,8 @@ class history {
     }
     for (const auto& [record, at] : acknowledged_) {
       const auto there = where.find(record);
-      const std::string who = "record " + std::to_string(record.second) + " of producer " + std::to_string(record.first);
+      const std::string who =
+          "record " + std::to_string(record.second) + " of producer " + std::to_string(record.first);
       if (there == where.end()) {
         report("kept: " + who + " is lost");
       } else if (there->second != at) {

@@ -70,12 +70,14 @@ constexpr unsigned rounds(unsigned n) { return n / slowdown + 1; }
 [[noreturn]] inline void fail(const std::string& what) { throw std::runtime_error(what); }
 
 inline void expect(bool condition, const char* what) {
-  if (!condition) [[unlikely]] fail(what);
+  if (!condition) [[unlikely]]
+    fail(what);
 }
 template <class Explain>
   requires std::invocable<Explain>
 void expect(bool condition, Explain&& explain) {
-  if (!condition) [[unlikely]] fail(explain());
+  if (!condition) [[unlikely]]
+    fail(explain());
 }
 
 // --- randomness that can be repeated ----------------------------------------------------------------------------------
@@ -388,7 +390,8 @@ class traced_child : public child {
   /// Runs until it has read or written the word at this address of its own. False where there are no data breakpoints.
   bool to_access(std::uint64_t address) {
     constexpr long four_bytes_read_or_written = 0xf0001;
-    if (!set_debug_register(0, static_cast<long>(address)) || !set_debug_register(7, four_bytes_read_or_written)) return false;
+    if (!set_debug_register(0, static_cast<long>(address)) || !set_debug_register(7, four_bytes_read_or_written))
+      return false;
     advance(PTRACE_CONT);
     set_debug_register(7, 0);
     if (state_ != state::stepping) fail("the traced child did not touch the word");
