@@ -124,11 +124,22 @@ class partition {
   }
 
   /// The retired names that may still lead to a file, as far as this process knows. What it has dealt with it does not look
-  /// at again, even while a stopped process keeps `reclaimed` back.
+  /// at again, even while a stopped process keeps `reclaimed` back; and where there are many, it looks which have a file.
   std::vector<std::uint64_t> retired_names() {
+    constexpr std::uint64_t many = 64;
     const std::lock_guard guard(mutex_);
     const std::uint64_t end = segments().start;
-    for (std::uint64_t r = std::max(listed_, reclaimed().observe()); r < end; ++r) retired_.push_back(r);
+    const std::uint64_t begin = std::max(listed_, reclaimed().observe());
+    if (begin < end && end - begin > many) {
+      for (const std::string& text : topic_.directory->list()) {
+        const auto found = segment_name::parse(text);
+        const bool ours = found && found->partition == id_ && !segment_name::is_temporary(text);
+        if (ours && found->sequence >= begin && found->sequence < end) retired_.push_back(found->sequence);
+      }
+      std::ranges::sort(retired_);
+    } else {
+      for (std::uint64_t r = begin; r < end; ++r) retired_.push_back(r);
+    }
     listed_ = std::max(listed_, end);
     return retired_;
   }

@@ -54,6 +54,9 @@ class store_files {
     if (missing && !make_store_file(*directory, options.directory_mode) && options.mode == open_mode::create) {
       throw error(errc::already_exists, path, "another process has just created the store");
     }
+    if (options.mode != open_mode::open && directory->open_directory(topics_name) == nullptr) {
+      directory->create_directory(topics_name, options.directory_mode);  // a deleter died behind its removal
+    }
     return std::make_shared<store_files>(directory);
   }
 

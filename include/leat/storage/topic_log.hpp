@@ -168,8 +168,12 @@ class topic_log {
     const format::topic_header header = header_in(page);
     verify(header, file->path());
     os::mapping mapped(*file, format::topic_file_bytes(header.partitions), mode);
+    // The locks have an open file description of their own: a mapping holds on to the one it was made from, also in the
+    // child of a fork, and the locks would live as long.
+    std::optional<os::file> locks = directory->open(file_name, mode);
+    if (!locks) return nullptr;  // deleted right now
     auto log = std::make_shared<topic_log>(store, name, std::move(directory), header, std::move(mapped),
-                                           std::move(*file), mode == os::access::read_write);
+                                           std::move(*locks), mode == os::access::read_write);
     if (!log->closed()) return log;
     if (!still_named(*store, name, log->directory())) return nullptr;
     throw error(errc::corrupt, log->path(), "the topic is marked as deleted, but has its name");
