@@ -44,7 +44,7 @@ inline std::uint32_t partition_of_key(bytes_view key, std::uint32_t partitions) 
 /// The partition of records without a key.
 class sticky_partition {
  public:
-  static constexpr std::uint64_t run_bytes = 16 * 1024;  // Kafka's batch.size
+  static constexpr std::uint64_t run_bytes = 16'384;  // Kafka's batch.size
 
   explicit sticky_partition(std::uint32_t partitions)
       : partitions_(partitions), random_(os::random_bits<std::uint64_t>() | 1) {

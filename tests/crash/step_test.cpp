@@ -236,7 +236,7 @@ TEST_CASE("a producer killed or stopped at any system call of joining and rollin
     scene s(joining ? 0 : 1, 3, large);
     s.carry_on(keep + 2);
     for (const fate then : {fate::killed, fate::stopped_and_killed}) {
-      for (const std::uint64_t rolls : {1, 6}) {
+      for (const std::uint64_t rolls : {1u, 6u}) {
         unsigned k = 0;
         while (interrupt(s, {k, 0}, rolls, then)) ++k;
         CHECK(k > 20);
@@ -252,7 +252,7 @@ TEST_CASE("a producer goes on correctly from any system call of a roll after oth
   dice random(7);
   scene s(1, 3, large);
   s.carry_on(keep + 2);
-  for (const std::uint64_t rolls : {1, 8}) {
+  for (const std::uint64_t rolls : {1u, 8u}) {
     // One victim, interrupted again and again: its way changes with what the others did meanwhile. Not at every call: who
     // is overtaken between any two of them may be overtaken for ever.
     traced_child all_along = s.victim();

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/failure.hpp"
+#include "support/file_bytes.hpp"
 #include "support/media.hpp"
 #include "support/read_all.hpp"
 
@@ -354,6 +355,31 @@ TEST_CASE("what a consumer has read it has not read any further when it looks at
   send(out, 0, 1);
   CHECK(in.end_offset(0) == 1);
   CHECK(in.position(0) == 0);
+}
+
+TEST_CASE("a damaged partition does not keep the others from being read") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t", {.partitions = 3});
+  leat::producer out{topic};
+  for (std::uint32_t p = 0; p < 3; ++p) send(out, 0, 3, p);
+  leat_tests::poke(temporary.file("topics/t/0000-0000000000000000"), 4096 + 8, std::string(8, '\x7f'));
+  leat::consumer in{topic, {.auto_offset_reset = offset_reset::earliest}};
+  std::map<std::uint32_t, int> read;
+  int failures = 0;
+  for (int i = 0; i < 10; ++i) {
+    if (i == 4) send(out, 3, 4, 2);
+    const auto batch = in.poll();
+    if (batch.error() == errc::corrupt) {
+      CHECK_THAT(message_of([&] { (void)batch.begin(); }), ContainsSubstring("slot 1 (offset 1)"));
+      ++failures;
+      continue;
+    }
+    for (const auto& record : batch) ++read[record.partition()];
+  }
+  CHECK(failures > 0);
+  CHECK(read[0] == 1);
+  CHECK(read[1] == 3);
+  CHECK(read[2] == 4);
 }
 
 }  // namespace

@@ -73,6 +73,19 @@ TEST_CASE("the parent's topic is an error in the child") {
   CHECK(outcome([&] { (void)leat::producer<int>{topic}.send(2).value(); }) == forked);
 }
 
+TEST_CASE("a store of the parent's process is an error in the child") {
+  const auto store = leat::store::in_process();
+  (void)store.topic<int>("t");
+  const auto outcome = [&](auto&& f) { return in_child([&] { return name_of(leat_tests::code_of(f)); }); };
+  CHECK(outcome([&] { (void)store.topic<int>("t"); }) == forked);
+  CHECK(outcome([&] { (void)store.topic<int>("new"); }) == forked);
+  CHECK(outcome([&] { (void)store.topics(); }) == forked);
+  CHECK(in_child([] {
+          leat::producer out{leat::store::in_process().topic<int>("mine")};
+          return std::to_string(out.send(1).value().offset);
+        }) == "0");
+}
+
 TEST_CASE("a child that destroys its parent's handles takes nothing away from the parent") {
   auto temporary = leat_tests::temporary_store::on_disk();
   std::optional topic =

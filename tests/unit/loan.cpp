@@ -160,6 +160,18 @@ TEST_CASE("loans that are held while the log rolls and is recycled many times ar
   }
 }
 
+TEST_CASE("a loan in a topic with log append time takes the time at which it is published") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  const auto topic = temporary.store.topic<int>("t", {.timestamps = leat::timestamp_type::log_append_time});
+  leat::producer out{topic};
+  auto loan = std::move(out.claim(leat::null)).value();
+  *loan = 1;
+  REQUIRE(out.send(2));
+  REQUIRE(loan.publish());
+  const auto records = read_all(topic);
+  CHECK(records[1].timestamp >= records[0].timestamp);
+}
+
 TEST_CASE("a loan of a deleted topic is not published") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = temporary.store.topic<int>("t");

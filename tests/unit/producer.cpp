@@ -322,6 +322,40 @@ TEST_CASE("a batch that meets an error has appended what it counts") {
   CHECK(values_of(topic) == strings{"a", "b"});
 }
 
+TEST_CASE("a batch gives as many positions as there are places for") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  const auto topic = temporary.store.topic<int>("t");
+  leat::producer out{topic};
+  std::array<record_position, 2> positions;
+  CHECK(out.send_batch(std::vector<int>{1, 2, 3}, {}, positions).count == 3);
+  CHECK(positions == std::array<record_position, 2>{{{0, 0}, {0, 1}}});
+}
+
+TEST_CASE("a batch that ends with an exception has appended what came before and rung for it") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  const auto topic = temporary.store.topic<int>("t");
+  leat::producer out{topic};
+  topic.log()->partition(0).doorbell().arm();
+  const std::uint32_t quiet = topic.log()->bell().note();
+  auto throwing = std::views::iota(0, 5) | std::views::transform([](int i) {
+                    if (i == 3) throw std::runtime_error("no further");
+                    return i;
+                  });
+  CHECK_THROWS_AS((void)out.send_batch(throwing), std::runtime_error);
+  CHECK(topic.end_offset(0) == 3);
+  CHECK(topic.log()->bell().note() == quiet + 1);
+}
+
+TEST_CASE("a value of fixed size is claimed with that size and no other") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  leat::producer out{temporary.store.topic<std::uint64_t>("t")};
+  CHECK(out.claim(leat::null));
+  CHECK(out.claim(leat::null, 8));
+  CHECK(out.claim(leat::null, 7).error() == errc::invalid_argument);
+  CHECK(out.claim(leat::null, 16).error() == errc::invalid_argument);
+  CHECK(out.claim(leat::null, 0).error() == errc::invalid_argument);
+}
+
 TEST_CASE("a record that is larger than the topic's limit is refused and takes no offset") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .max_record_bytes = 128});

@@ -318,8 +318,8 @@ TEST_CASE("a segment with room that was lent stays pinned until all of it is bac
 
 TEST_CASE("a hostile data tail is an error and never a write outside") {
   for (const std::uint64_t tail :
-       {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{4096}, ~std::uint64_t{0}, ~std::uint64_t{0} - 255,
-        std::uint64_t{16384}, std::uint64_t{16383}, std::uint64_t{1} << 40}) {
+       {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{4096}, std::uint64_t{8193}, ~std::uint64_t{0},
+        ~std::uint64_t{0} - 255, std::uint64_t{16384}, std::uint64_t{16383}, std::uint64_t{1} << 40}) {
     CAPTURE(tail);
     const partition_files files;
     {

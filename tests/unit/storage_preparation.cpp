@@ -120,6 +120,16 @@ TEST_CASE("a spare is recycled: its file gets the next name and all its slots ar
   CHECK(segment->header().identity.sequence == begun);
 }
 
+TEST_CASE("of several spares one is recycled and the others make room") {
+  const partition_files files(keep_all);
+  for (std::uint64_t s = 0; s < 5; ++s) begin_by_hand(files, s, s * 10);
+  files.partition().start_sequence().raise(3);
+  make_segment(files.partition(), 5);
+  for (std::uint64_t s = 0; s < 3; ++s) CHECK_FALSE(std::filesystem::exists(files.segment_path(s)));
+  CHECK(files.segments().size() == 3);
+  CHECK(files.partition().reclaimed().observe() == 3);
+}
+
 TEST_CASE("clearing goes on in slices until there is nothing left") {
   const partition_files files(keep_all);
   begin_by_hand(files, 0, 0);

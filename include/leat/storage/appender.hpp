@@ -42,7 +42,7 @@ class appender {
         doorbell_(p.doorbell()),
         wake_mask_(p.wake_mask()),
         geometry_(p.topic().geometry),
-        max_chunk_(std::clamp<std::uint64_t>(geometry_.data_bytes() / 16, 64, 64 * 1024)) {
+        max_chunk_(std::clamp<std::uint64_t>(geometry_.data_bytes() / 16, 64, max_chunk_bytes)) {
     if (p.topic().header.single_writer != 0) {
       ordering_ = os::join_global_barrier() ? ordering::alone : ordering::alone_fenced;
     }
@@ -149,6 +149,7 @@ class appender {
   static constexpr std::uint64_t none = ~std::uint64_t{0};
   static constexpr std::uint64_t no_segment = ~std::uint64_t{0};
   static constexpr std::uint64_t first_chunk = 256;
+  static constexpr std::uint64_t max_chunk_bytes = 65'536;
   static constexpr int tries_before_search = 8;
   static constexpr std::uint64_t slots_at_once = 4096;  // cleared in some microseconds
 

@@ -45,8 +45,10 @@ struct segment_name {
   /// Empty unless `text` is such a name; a temporary one has a '~' and random digits behind it.
   static std::optional<segment_name> parse(std::string_view text) {
     segment_name name{};
-    const char* end = text.data() + text.size();
-    const auto partition = std::from_chars(text.data(), end, name.partition);
+    const char* const begin =
+        text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): its end is given as well
+    const char* const end = begin + text.size();
+    const auto partition = std::from_chars(begin, end, name.partition);
     if (partition.ec != std::errc{} || partition.ptr == end || *partition.ptr != '-') return std::nullopt;
     const auto sequence = std::from_chars(partition.ptr + 1, end, name.sequence);
     if (sequence.ec != std::errc{} || (sequence.ptr != end && *sequence.ptr != '~')) return std::nullopt;

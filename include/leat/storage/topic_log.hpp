@@ -30,7 +30,7 @@ class topic_log {
   static constexpr const char* file_name = "topic";
 
   /// Opens the topic, or creates it, as options.mode says. Throws wrong_type and conflicting_options with both sides' values.
-  static std::shared_ptr<topic_log> open(std::shared_ptr<store_files> store, const std::string& name,
+  static std::shared_ptr<topic_log> open(const std::shared_ptr<store_files>& store, const std::string& name,
                                          const topic_options& options, const type_identity& value,
                                          const type_identity& key) {
     check_name(name, store->topics());
@@ -56,7 +56,7 @@ class topic_log {
   }
 
   /// Opens a topic whatever its type. Null when there is none.
-  static std::shared_ptr<topic_log> open_untyped(std::shared_ptr<store_files> store, const std::string& name) {
+  static std::shared_ptr<topic_log> open_untyped(const std::shared_ptr<store_files>& store, const std::string& name) {
     check_name(name, store->topics());
     while (auto directory = store->topics().open_directory(name)) {
       if (auto log = open_directory(store, name, std::move(directory))) return log;
