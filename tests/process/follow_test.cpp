@@ -91,7 +91,7 @@ TEST_CASE("a slow reader meets its reset policy and never anything that nobody w
       consumer in(mine, {.auto_offset_reset = policy, .max_poll_records = 20});
       if (policy == leat::offset_reset::none) in.seek_to_beginning();
       unsigned resets = 0;
-      for (unsigned lap = 0; lap < rounds(60); ++lap) {
+      for (unsigned lap = 0; lap < 20 + rounds(40); ++lap) {
         const std::uint64_t before = in.position(0);
         const auto batch = in.poll(std::chrono::seconds(5));
         if (batch.error() != leat::errc::ok) {

@@ -29,7 +29,7 @@ class mapping {
       throw leat::error(errc::truncated, f.path(),
                         "the file has " + std::to_string(real) + " bytes, expected " + std::to_string(bytes));
     }
-    return f;
+    return f;  // NOLINT(bugprone-return-const-ref-from-parameter): the caller's own argument
   }
   static boost::interprocess::mode_t boost_mode(access mode) noexcept {
     return mode == access::read_only ? boost::interprocess::read_only : boost::interprocess::read_write;
