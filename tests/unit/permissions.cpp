@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_permissions {
 
 using Catch::Matchers::ContainsSubstring;
 using leat::errc;
@@ -125,12 +125,13 @@ TEST_CASE("a reader without permission to write holds on to what it reads") {
   if (::geteuid() != 0) SKIP("becoming another user needs root");
   const place_of place(0);
   make_readable(place.path);
-  int go[2];
-  REQUIRE(::pipe(go) == 0);
   // The writer is the child, so that the reader can be the one who became another user: it forks the writer first.
   CHECK(in_child([&]() -> std::string {
+          int go[2];
+          if (::pipe(go) != 0) return "no pipe";
           const pid_t writer = ::fork();
           if (writer == 0) {
+            ::close(go[1]);  // the reader has the only other end: should it fail, the writer ends, too
             char begin;
             if (::read(go[0], &begin, 1) != 1) ::_exit(1);
             leat::producer out{leat::store::open(place.path).topic<std::string>("t")};
@@ -154,8 +155,6 @@ TEST_CASE("a reader without permission to write holds on to what it reads") {
           }
           return "unchanged";
         }) == "unchanged");
-  ::close(go[0]);
-  ::close(go[1]);
 }
 
 TEST_CASE("somebody else's store is opened only where its owner was named") {
@@ -201,4 +200,4 @@ TEST_CASE("users of one group may write to a store that is made for it") {
         }) == "0");
 }
 
-}  // namespace
+}  // namespace unit_permissions
