@@ -3,7 +3,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace crash_kill {
 
 constexpr std::uint32_t most_victims = 1200;
 constexpr std::uint64_t window = 60;  // how far a producer may be ahead of the reader: well within retention
@@ -113,8 +113,6 @@ void kill_at_random(const leat::topic_options& options, std::size_t largest, uns
   CHECK(files.segments <= options.retention.bytes.value() / tiny_segment + 2);
 }
 
-}  // namespace
-
 TEST_CASE("a thousand producers killed at random moments delay nobody and lose nothing") {
   kill_at_random(tiny(4), 120, std::min(rounds(1000), most_victims));
 }
@@ -123,3 +121,5 @@ TEST_CASE("producers killed at random moments of constant rolling delay nobody a
   // Two records fill a segment, so most of the time somebody rolls; 60 records are within 40 segments.
   kill_at_random(tiny(40), 5000, std::min(rounds(400), most_victims));
 }
+
+}  // namespace crash_kill

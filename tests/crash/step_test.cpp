@@ -9,7 +9,7 @@
 using namespace leat_tests;
 using state = traced_child::state;
 
-namespace {
+namespace crash_step {
 
 constexpr std::uint64_t keep = 3;
 constexpr std::size_t large = 5000;  // two records fill a segment
@@ -196,8 +196,6 @@ void interrupt_at_random(scene& s, std::uint64_t rolls, fate then, std::chrono::
   s.check_files();
 }
 
-}  // namespace
-
 TEST_CASE("a producer killed behind any instruction of an append delays nobody and the log is whole") {
   watchdog dog;
   INFO("LEAT_SEED=" << seed());
@@ -273,3 +271,5 @@ TEST_CASE("a producer goes on correctly from any system call of a roll after oth
   CHECK(files_of(s.log()).segments <= keep + 3);  // nobody died: no late name is left for others to remove
   s.check_files();
 }
+
+}  // namespace crash_step

@@ -7,7 +7,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace crash_stop {
 
 struct progress {
   counter read;
@@ -75,8 +75,6 @@ void stop_at_random(std::uint64_t keep, std::size_t largest, unsigned stops, std
   CHECK(files_of(log).temporary == 0);
   CHECK(files_of(log).segments <= keep + 4);  // each of the two producers may hold a spare
 }
-
-}  // namespace
 
 TEST_CASE("a producer stopped at a random moment delays nobody and goes on correctly") {
   stop_at_random(4, 120, rounds(60), 30);
@@ -148,8 +146,6 @@ TEST_CASE("a stopped consumer delays nobody and keeps no more memory than what i
   CHECK(files_of(log).temporary == 0);
 }
 
-namespace {
-
 /// System calls of a few rolls, before and after 300 others, while somebody who was elected to prepare the next segment
 /// stands still, and has the right to a spare. Counted in calls since time is anybody's.
 struct cost_of_rolls {
@@ -193,8 +189,6 @@ cost_of_rolls measure(std::uint64_t rolls_before) {
   return {before, count(2)};
 }
 
-}  // namespace
-
 TEST_CASE("rolls do not become dearer while somebody who was to prepare a segment stands still") {
   watchdog dog;
   const cost_of_rolls cost = measure(5);
@@ -206,3 +200,5 @@ TEST_CASE("a new producer does not pay for what was rolled while somebody who wa
   const cost_of_rolls cost = measure(0);
   CHECK(cost.after < 2 * cost.before + 50);
 }
+
+}  // namespace crash_stop

@@ -3,7 +3,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace process_append {
 
 constexpr std::uint32_t writers = 4;
 constexpr std::uint64_t most = 50'000;  // records of one writer
@@ -33,8 +33,6 @@ void check(const topic& log, const told& page) {
   CHECK(log.end_offset(0) == all);
 }
 
-}  // namespace
-
 TEST_CASE("records of four processes in one partition are there once and in order across hundreds of rolls") {
   watchdog dog;
   shared_place place;
@@ -56,8 +54,6 @@ TEST_CASE("records of four processes in one partition are there once and in orde
   CHECK(begun(log) >= rounds(1000));
   CHECK(files_of(log).temporary == 0);
 }
-
-namespace {
 
 /// Appends by all ways there are, with sizes up to the largest, and keeps account of what it was told.
 class all_ways {
@@ -156,8 +152,6 @@ class all_ways {
   std::optional<leat::loan<leat::bytes_view>> held_;
 };
 
-}  // namespace
-
 TEST_CASE("all ways to append with all sizes of records mix in one partition without loss or disorder") {
   watchdog dog;
   seed();
@@ -177,3 +171,5 @@ TEST_CASE("all ways to append with all sizes of records mix in one partition wit
   check(log, *page);
   CHECK(begun(log) >= rounds(800));
 }
+
+}  // namespace process_append

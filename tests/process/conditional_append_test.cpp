@@ -1,6 +1,8 @@
 // send_if between processes: a record at the expected offset or none, and never refused for a reason that is not one.
 #include "support/history.hpp"
 
+namespace process_conditional_append {
+
 using namespace leat_tests;
 
 TEST_CASE("a conditional append at the end succeeds although others have rolled past the producer's segment") {
@@ -66,3 +68,5 @@ TEST_CASE("a conditional append is refused only if the partition ends elsewhere 
   CHECK(h.size() == writers * each);
   CHECK(begun(log) > each * writers / 200);
 }
+
+}  // namespace process_conditional_append

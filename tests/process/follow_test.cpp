@@ -3,7 +3,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace process_follow {
 
 struct progress {
   counter read;      // the reader's position
@@ -25,8 +25,6 @@ void send_within_window(const topic& log, std::uint32_t id, std::uint64_t count,
     ++page.written;
   }
 }
-
-}  // namespace
 
 TEST_CASE("a reader that keeps up sees each record once and whole while segments are recycled under it") {
   watchdog dog;
@@ -175,3 +173,5 @@ TEST_CASE("a batch stays as it is bit for bit while retention passes over it man
   CHECK(page->checked == 15);
   CHECK(files_of(log).segments <= keep + 3);
 }
+
+}  // namespace process_follow

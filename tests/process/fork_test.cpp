@@ -4,7 +4,7 @@
 using namespace leat_tests;
 using leat::errc;
 
-namespace {
+namespace process_fork {
 
 struct progress {
   counter forked;
@@ -25,8 +25,6 @@ bool pinned(const topic& log, std::uint64_t sequence) {
 void roll(producer& out, const topic& log, std::uint64_t segments, std::uint64_t& number) {
   for (const std::uint64_t end = begun(log) + segments; begun(log) < end;) send_numbered(out, 1, number++);
 }
-
-}  // namespace
 
 TEST_CASE("pins do not outlive the process that took them in a child that it forked") {
   watchdog dog;
@@ -127,3 +125,5 @@ TEST_CASE(
   CHECK(h.size() == rounds(4000) + (rounds(4000) + 39) / 40);
   CHECK(files_of(log).temporary == 0);
 }
+
+}  // namespace process_fork

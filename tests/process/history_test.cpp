@@ -3,7 +3,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace process_history {
 
 using entry = history::entry;
 
@@ -19,8 +19,6 @@ std::string first_violation(history h) {
   const auto found = h.violations();
   return found.empty() ? "none" : found.front().substr(0, found.front().find(':'));
 }
-
-}  // namespace
 
 TEST_CASE("a history checker finds gaps and repetitions and losses and torn records") {
   CHECK(first_violation(of(sound)) == "none");
@@ -78,3 +76,5 @@ TEST_CASE("a child reports what it throws and that it was killed") {
   child dying([] { ::raise(SIGKILL); });
   CHECK_THROWS_WITH(dying.join(), Catch::Matchers::ContainsSubstring("signal 9"));
 }
+
+}  // namespace process_history

@@ -6,7 +6,7 @@
 using namespace leat_tests;
 using leat::errc;
 
-namespace {
+namespace process_open {
 
 struct state {
   counter ready;
@@ -98,8 +98,6 @@ std::vector<std::string> entries(const std::string& directory) {
   std::sort(names.begin(), names.end());
   return names;
 }
-
-}  // namespace
 
 TEST_CASE("processes that create and open and delete the same topics never see one half-made") {
   watchdog dog;
@@ -353,3 +351,5 @@ TEST_CASE("a topic whose deleter was killed at any system call is there whole or
     if (ended) break;
   }
 }
+
+}  // namespace process_open

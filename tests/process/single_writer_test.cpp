@@ -4,7 +4,7 @@
 using namespace leat_tests;
 using leat::errc;
 
-namespace {
+namespace process_single_writer {
 
 leat::topic_options alone(std::uint64_t keep, std::uint32_t partitions = 1) {
   leat::topic_options options = tiny(keep, partitions);
@@ -16,8 +16,6 @@ struct progress {
   counter ready;
   counter acknowledged[1000];
 };
-
-}  // namespace
 
 TEST_CASE("a second process is not the writer until the first has gone") {
   watchdog dog;
@@ -121,3 +119,5 @@ TEST_CASE("of processes that all want to write to a partition one at a time does
   for (const auto& n : page->acknowledged) all += n;
   CHECK(h.size() == all);
 }
+
+}  // namespace process_single_writer

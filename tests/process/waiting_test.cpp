@@ -10,7 +10,7 @@
 using namespace leat_tests;
 using leat::errc;
 
-namespace {
+namespace process_waiting {
 
 constexpr std::uint32_t most_sleepers = 4;
 
@@ -55,8 +55,6 @@ leat::topic_options with_writers(bool single, std::uint32_t partitions = 1) {
   return options;
 }
 
-}  // namespace
-
 TEST_CASE("a consumer that blocks uses no processor time and is woken by a record") {
   watchdog dog;
   for (const bool single : {false, true}) {
@@ -83,8 +81,6 @@ TEST_CASE("a consumer that blocks uses no processor time and is woken by a recor
     CHECK(page->processor_time < 5000 * slowdown);
   }
 }
-
-namespace {
 
 /// Two processes wake each other in turn, and mostly find each other asleep or about to sleep.
 void ping_pong(bool single) {
@@ -122,8 +118,6 @@ void ping_pong(bool single) {
   // A few turns may be slow because the machine is. That is for chance; the test by steps below is exact.
   CHECK(page->slow <= 5);
 }
-
-}  // namespace
 
 TEST_CASE("no wake-up is lost in thousands of turns between two blocking processes") {
   watchdog dog;
@@ -341,3 +335,5 @@ TEST_CASE("a consumer that may only read is served live across recycling and may
   reader.join();
   CHECK(log.start_offset(0) > 0);
 }
+
+}  // namespace process_waiting

@@ -6,7 +6,7 @@
 
 using namespace leat_tests;
 
-namespace {
+namespace stress_history {
 
 constexpr std::uint32_t partitions = 3;
 constexpr std::uint32_t most_producers = 400;
@@ -62,8 +62,6 @@ void send_some(const topic& log, std::uint32_t id, progress& page) {
     }
   }
 }
-
-}  // namespace
 
 TEST_CASE("the history is sound whoever is killed and stopped and whoever reads") {
   watchdog dog(240);
@@ -143,3 +141,5 @@ TEST_CASE("the history is sound whoever is killed and stopped and whoever reads"
   CHECK(acknowledged > ids);
   CHECK(page->read > 0);
 }
+
+}  // namespace stress_history

@@ -13,7 +13,7 @@ using leat::format::record_kind;
 namespace os = leat::os;
 namespace storage = leat::storage;
 
-namespace {
+namespace stress_threads {
 
 constexpr unsigned writers = 2;
 
@@ -153,8 +153,6 @@ void drive(std::uint64_t keep, std::uint64_t each, bool conditional) {
   CHECK(partition.begun().observe() > each / 100);
 }
 
-}  // namespace
-
 TEST_CASE("readers see whole records through the mapping of their writers") {
   watchdog dog;
   drive(0, rounds(15'000), false);
@@ -281,3 +279,5 @@ TEST_CASE("threads that open and describe and delete topics of this process do n
   }
   CHECK(failures == "");
 }
+
+}  // namespace stress_threads

@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace {
+namespace unit_batch {
 
 using batch = leat::batch<std::string>;
 
@@ -98,4 +98,4 @@ TEST_CASE("views of a batch stay valid although retention moves on and its segme
   }
 }
 
-}  // namespace
+}  // namespace unit_batch

@@ -72,7 +72,7 @@ struct leat::codec<codec_tests::order> {
   }
 };
 
-namespace {
+namespace unit_codec {
 
 using namespace codec_tests;
 using leat_tests::temporary_store;
@@ -273,4 +273,4 @@ TEST_CASE("integers of a width have one name whatever the compiler calls them") 
   CHECK(name(leat::detail::identity_of<std::uint16_t>()) == "unsignedshort, 2 bytes, aligned to 2");
 }
 
-}  // namespace
+}  // namespace unit_codec

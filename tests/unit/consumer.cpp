@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace unit_consumer {
 
 using Catch::Matchers::ContainsSubstring;
 using leat::errc;
@@ -382,4 +382,4 @@ TEST_CASE("a damaged partition does not keep the others from being read") {
   CHECK(read[2] == 4);
 }
 
-}  // namespace
+}  // namespace unit_consumer

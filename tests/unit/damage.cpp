@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_damage {
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
@@ -491,4 +491,4 @@ TEST_CASE("a producer that meets damaged segments gets an error or appends whole
   }
 }
 
-}  // namespace
+}  // namespace unit_damage

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-namespace {
+namespace unit_error {
 
 using leat::errc;
 
@@ -34,4 +34,4 @@ TEST_CASE("ok is no error to the standard library") {
   CHECK(std::string(leat::category().name()) == "leat");
 }
 
-}  // namespace
+}  // namespace unit_error

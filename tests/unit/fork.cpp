@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace unit_fork {
 
 using leat_tests::in_child;
 using leat_tests::values_of;
@@ -132,4 +132,4 @@ TEST_CASE("a child that opens the store anew is a process like any other") {
   CHECK(values_of(topic) == strings{"parent", "child", "parent again"});
 }
 
-}  // namespace
+}  // namespace unit_fork

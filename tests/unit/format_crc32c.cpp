@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace {
+namespace unit_format_crc32c {
 
 using leat_tests::bytes_of;
 using leat_tests::from_hex;
@@ -60,4 +60,4 @@ TEST_CASE("the checksum by instruction is CRC-32C at every length and alignment"
 }
 #endif
 
-}  // namespace
+}  // namespace unit_format_crc32c

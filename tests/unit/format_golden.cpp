@@ -16,7 +16,7 @@
 
 #include <sys/stat.h>
 
-namespace {
+namespace unit_format_golden {
 
 using leat_tests::little_endian;
 using leat_tests::number_at;
@@ -201,4 +201,4 @@ TEST_CASE("what leat writes are the bytes that are written by hand") {
   CHECK(number_at(segment, 4120, 8) == 0);
 }
 
-}  // namespace
+}  // namespace unit_format_golden

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace {
+namespace unit_format_record {
 
 using namespace leat::format;
 
@@ -37,4 +37,4 @@ TEST_CASE("aligning rounds up to the next multiple") {
 
 TEST_CASE("the largest record is 128 MiB less 8 bytes") { CHECK(max_record_bytes == (std::uint64_t{128} << 20) - 8); }
 
-}  // namespace
+}  // namespace unit_format_record

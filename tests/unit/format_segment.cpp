@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-namespace {
+namespace unit_format_segment {
 
 using namespace leat::format;
 
@@ -72,4 +72,4 @@ TEST_CASE("slots and data are used up together by records of the expected size")
   }
 }
 
-}  // namespace
+}  // namespace unit_format_segment

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace {
+namespace unit_format_slot {
 
 using namespace leat::format;
 
@@ -40,4 +40,4 @@ TEST_CASE("a slot reaches every byte of the largest segment") {
   CHECK(max_extent == 0xffffff);
 }
 
-}  // namespace
+}  // namespace unit_format_slot

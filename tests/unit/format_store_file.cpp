@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace {
+namespace unit_format_store_file {
 
 using namespace leat::format;
 
@@ -28,4 +28,4 @@ TEST_CASE("a store file begins with the bytes that it has had since version 1") 
 
 TEST_CASE("the bell of a store is the word at 256") { CHECK(offsetof(store_header, bell) == 256); }
 
-}  // namespace
+}  // namespace unit_format_store_file

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace {
+namespace unit_format_topic_file {
 
 using namespace leat::format;
 
@@ -68,4 +68,4 @@ TEST_CASE("the words of the partitions are 256 bytes each behind the first page"
   CHECK(topic_file_bytes(max_partitions) == 4096 + 1024 * 256);
 }
 
-}  // namespace
+}  // namespace unit_format_topic_file

@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_full {
 
 using leat::errc;
 using leat_tests::in_child;
@@ -179,4 +179,4 @@ TEST_CASE("a file system of memory that is really full is a value and no SIGBUS"
   CHECK(outcome == "fine");
 }
 
-}  // namespace
+}  // namespace unit_full

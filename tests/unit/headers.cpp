@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace unit_headers {
 
 using leat::header;
 using leat::header_list;
@@ -107,4 +107,4 @@ TEST_CASE("damaged headers are an error wherever they are cut or changed") {
   CHECK_FALSE(outcome(negative).has_value());
 }
 
-}  // namespace
+}  // namespace unit_headers

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace unit_loan {
 
 using leat::errc;
 using leat::record_position;
@@ -182,4 +182,4 @@ TEST_CASE("a loan of a deleted topic is not published") {
   CHECK(loan.publish().error() == errc::closed);
 }
 
-}  // namespace
+}  // namespace unit_loan

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_os_directory {
 
 using leat::errc;
 using leat::os::access;
@@ -188,4 +188,4 @@ TEST_CASE("system errors are told apart by what a user can do about them") {
   CHECK(classify(EIO) == errc::system);
 }
 
-}  // namespace
+}  // namespace unit_os_directory

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace unit_partitioner {
 
 using leat_tests::bytes_of;
 
@@ -98,4 +98,4 @@ TEST_CASE("producers begin with partitions of their own choice") {
   CHECK(first.size() > 3);
 }
 
-}  // namespace
+}  // namespace unit_partitioner

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace unit_producer {
 
 using leat::errc;
 using leat::record_position;
@@ -452,4 +452,4 @@ TEST_CASE("a topic with a single writer refuses a second one as long as the firs
   CHECK(second.send(3, {.partition = 0}).value() == record_position{0, 3001});
 }
 
-}  // namespace
+}  // namespace unit_producer

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-namespace {
+namespace unit_record {
 
 using leat::format::make_slot;
 using leat::format::record_kind;
@@ -142,4 +142,4 @@ TEST_CASE("every change of a record's prefix gives an error or bytes within the 
   }
 }
 
-}  // namespace
+}  // namespace unit_record

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace {
+namespace unit_result {
 
 using leat::errc;
 using leat::result;
@@ -46,4 +46,4 @@ TEST_CASE("a result of what cannot be copied is moved out") {
   CHECK(*taken == 3);
 }
 
-}  // namespace
+}  // namespace unit_result

@@ -13,7 +13,7 @@
 #include <set>
 #include <string>
 
-namespace {
+namespace unit_retention {
 
 using leat_tests::temporary_store;
 
@@ -139,4 +139,4 @@ TEST_CASE("a consumer that holds on to old records costs files only as long as i
   for (const auto& record : held) CHECK(record.value() == next++);
 }
 
-}  // namespace
+}  // namespace unit_retention

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace unit_storage_appender {
 
 using leat::errc;
 using leat::format::make_slot;
@@ -374,4 +374,4 @@ TEST_CASE("an append rings for a sleeper and only for one") {
   }
 }
 
-}  // namespace
+}  // namespace unit_storage_appender

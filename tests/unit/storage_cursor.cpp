@@ -15,7 +15,7 @@
 
 #include <unistd.h>
 
-namespace {
+namespace unit_storage_cursor {
 
 using leat::errc;
 using leat::storage::appender;
@@ -326,4 +326,4 @@ TEST_CASE("a missing segment in the middle of the log is an error that names it"
   CHECK(met->path() == files.segment_path(3));
 }
 
-}  // namespace
+}  // namespace unit_storage_cursor

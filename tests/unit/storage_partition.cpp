@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_storage_partition {
 
 using leat::errc;
 using leat::os::access;
@@ -182,4 +182,4 @@ TEST_CASE("something else than a file in a segment's place is foreign") {
   }
 }
 
-}  // namespace
+}  // namespace unit_storage_partition

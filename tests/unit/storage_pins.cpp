@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace {
+namespace unit_storage_pins {
 
 using leat::os::access;
 using leat::storage::lock_byte;
@@ -187,4 +187,4 @@ TEST_CASE("pins die with the parent and not with a child that lives on") {
   ::close(hold[1]);
 }
 
-}  // namespace
+}  // namespace unit_storage_pins

@@ -12,7 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_storage_preparation {
 
 using leat::os::access;
 using leat::storage::appender;
@@ -330,4 +330,4 @@ TEST_CASE("a producer removes leftovers when it first appends") {
   CHECK(files.segments() == std::set{files.segment_name(0)});
 }
 
-}  // namespace
+}  // namespace unit_storage_preparation

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace {
+namespace unit_storage_segment_cache {
 
 using leat::os::access;
 using leat::storage::segment;
@@ -78,4 +78,4 @@ TEST_CASE("a mapping whose file has lost its name is dropped at the next look") 
   CHECK(dropped.expired());
 }
 
-}  // namespace
+}  // namespace unit_storage_segment_cache

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace {
+namespace unit_store {
 
 using Catch::Matchers::ContainsSubstring;
 using leat::errc;
@@ -236,4 +236,4 @@ TEST_CASE("what a dead creator of the store left is removed by the next") {
   CHECK(leat_tests::names_in(place.path()) == std::set<std::string>{"store", "topics"});
 }
 
-}  // namespace
+}  // namespace unit_store

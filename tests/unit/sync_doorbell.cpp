@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <set>
 
-namespace {
+namespace unit_sync_doorbell {
 
 using namespace leat::sync;
 
@@ -107,4 +107,4 @@ TEST_CASE("a partition has one bit of the mask and its neighbours have others") 
   CHECK(wake_mask(200, 5) == wake_mask(200, 37));
 }
 
-}  // namespace
+}  // namespace unit_sync_doorbell

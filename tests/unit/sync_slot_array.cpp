@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace {
+namespace unit_sync_slot_array {
 
 using leat::format::slot_free;
 using leat::format::slot_sealed;
@@ -99,4 +99,4 @@ TEST_CASE("clearing frees the slots of its range alone") {
   CHECK(all == std::vector<std::uint64_t>{0, 0, record, record, 0, 0});
 }
 
-}  // namespace
+}  // namespace unit_sync_slot_array

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace {
+namespace unit_sync_words {
 
 using namespace leat::sync;
 
@@ -61,4 +61,4 @@ TEST_CASE("a field is read as it stands") {
   CHECK(read_once(large) == -2);
 }
 
-}  // namespace
+}  // namespace unit_sync_words

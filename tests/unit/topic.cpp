@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string>
 
-namespace {
+namespace unit_topic {
 
 using Catch::Matchers::ContainsSubstring;
 using leat::errc;
@@ -187,4 +187,4 @@ TEST_CASE("two topics of a store share nothing") {
   CHECK(one.end_offset(0) == 1);
 }
 
-}  // namespace
+}  // namespace unit_topic
