@@ -30,7 +30,7 @@ class batch {
 
     record operator*() const noexcept {
       return record(part_->records.bytes, part_->records.slots[index_],
-                    {part_->partition, part_->records.first_offset + index_});
+                    {part_->partition, part_->records.first_offset + index_}, part_->log->name());
     }
     iterator& operator++() noexcept {
       if (++index_ == part_->records.slots.size()) {

@@ -170,17 +170,22 @@ std::string codec_name() {
   }
 }
 
-/// What a topic remembers of T: the codec's name, and its FNV-1a hash as the fingerprint.
+/// What a topic remembers of T: the codec's name, and its hash as the fingerprint.
 template <class T>
 storage::type_identity identity_of() {
   storage::type_identity identity;
   identity.name = codec_name<T>();
-  identity.fingerprint = 0xcbf29ce484222325;
-  for (const char c : identity.name) {
-    identity.fingerprint = (identity.fingerprint ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
+  identity.fingerprint = storage::fingerprint_of(identity.name);
   identity.alignment = alignment_of<T>();
   identity.fixed_bytes = fixed_bytes_of<T>();
+  return identity;
+}
+
+/// The same for a subscription: of bytes, any type will do.
+template <class T>
+storage::type_identity subscribed_identity() {
+  storage::type_identity identity = identity_of<T>();
+  if constexpr (std::same_as<T, bytes_view>) identity.fingerprint = 0;
   return identity;
 }
 

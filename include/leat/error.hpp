@@ -32,6 +32,9 @@ enum class errc {
   invalid_argument,     // an argument or option is outside its limits
   name_invalid,         // a name is empty, too long, or has characters that it may not have
   permission_denied,    // the file system refused, or a store belongs to somebody else
+  back_pressure,        // retention waits for a consumer group that has not committed yet
+  fenced,               // the group has given the partition to another member
+  group_not_empty,      // the group has live members
   unsupported,          // the kernel or file system lacks something that leat needs
   system                // a system call failed otherwise; the reason says which and how
 };
@@ -59,6 +62,9 @@ inline const char* describe(errc code) noexcept {
     case errc::invalid_argument: return "invalid argument";
     case errc::name_invalid: return "invalid name";
     case errc::permission_denied: return "permission denied";
+    case errc::back_pressure: return "waiting for a consumer group";
+    case errc::fenced: return "the partition belongs to another member of the group";
+    case errc::group_not_empty: return "the group has live members";
     case errc::unsupported: return "not supported here";
     case errc::system: return "system call failed";
   }

@@ -3,6 +3,7 @@
 // Start with store.hpp; then topic.hpp, producer.hpp and consumer.hpp. docs/architecture.md is the map of the rest.
 #pragma once
 
+#include <leat/admin.hpp>
 #include <leat/batch.hpp>
 #include <leat/codec.hpp>
 #include <leat/consumer.hpp>

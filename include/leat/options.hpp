@@ -2,6 +2,7 @@
 // whatever the topic has.
 #pragma once
 
+#include <leat/assignment.hpp>
 #include <leat/types.hpp>
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -36,14 +38,26 @@ struct retention_options {
   /// counts with the size of its file. `unlimited` keeps all until the device is full. Default 256 MiB.
   /// (Kafka's retention.bytes.)
   std::optional<std::uint64_t> bytes = std::nullopt;
+
+  /// A segment goes once its largest timestamp is older than this. `forever`, the default, keeps them. (retention.ms.)
+  std::optional<std::chrono::nanoseconds> time = std::nullopt;
+
+  /// Segments wait for every group that reads the topic: they go once all of them have committed what they hold. Where
+  /// `bytes` would be exceeded, producers wait (producer_options::max_block), and then get errc::back_pressure. Default false.
+  std::optional<bool> wait_for_groups = std::nullopt;
+};
+
+/// What of a topic may change after its creation; what is unset stays. (Partitions can be added besides.)
+struct topic_changes {
+  retention_options retention = {};
 };
 
 struct topic_options {
   open_mode mode = open_mode::open_or_create;
 
-  std::optional<std::uint32_t> partitions = std::nullopt;     // 1 to 1024; default 1
+  std::optional<std::uint32_t> partitions = std::nullopt;     // 1 to 1024; default 1; more can be added later
   std::optional<std::uint64_t> segment_bytes = std::nullopt;  // 16 KiB to 16 GiB in pages of 4 KiB; default 16 MiB
-  retention_options retention = {};                           // by bytes, a partition
+  retention_options retention = {};
   std::optional<std::uint32_t> max_record_bytes =
       std::nullopt;  // framing included; default 1 MiB, or what fits in a segment
   std::optional<std::uint32_t> expected_record_bytes = std::nullopt;  // sizes the slot array; any value is correct
@@ -64,6 +78,9 @@ using partitioner_function = std::function<std::uint32_t(std::optional<bytes_vie
 struct producer_options {
   timestamp_source clock = timestamp_source::precise;
 
+  /// How long a send waits for a group where retention does so. (Kafka's max.block.ms.)
+  std::chrono::nanoseconds max_block = std::chrono::seconds(60);
+
   /// Default: Kafka's (murmur2 of the key; sticky for null keys).
   partitioner_function partitioner = nullptr;
 };
@@ -78,12 +95,42 @@ enum class wait_strategy {
   block   // spin for a few microseconds, then sleep in the kernel until a producer rings
 };
 
+/// What a member of a group wants to be told, within its calls to poll() and close(). Partitions that it keeps are never
+/// mentioned.
+struct rebalance_listener {
+  using callback = std::function<void(std::span<const topic_partition>)>;
+
+  callback assigned;  // read from now on; seek() may follow
+  callback revoked;   // given up after this; the last moment to commit
+  callback lost;      // somebody else may have them already: a commit would be fenced
+};
+
 struct consumer_options {
-  /// Partitions to read; unset means all of the topic's.
+  /// Partitions to read; unset means all of the topic's, or those that the group assigns.
   std::optional<std::vector<std::uint32_t>> partitions = std::nullopt;
   offset_reset auto_offset_reset = offset_reset::latest;
   wait_strategy wait = wait_strategy::block;
   std::uint32_t max_poll_records = 500;
+
+  /// The group that it is a member of; empty: none. With `partitions` it is no member, but begins with what the group has
+  /// committed and may commit where no member has the partition. (group.id)
+  std::string group = {};
+
+  /// Makes it a static member: after a restart within `session_timeout` it has its partitions again. (group.instance.id)
+  std::string group_instance_id = {};
+  std::chrono::nanoseconds session_timeout = std::chrono::seconds(45);
+
+  std::string client_id = {};  // the beginning of its member id
+
+  /// Commits at a poll, when the interval is over, and at close what earlier polls have returned. (enable.auto.commit)
+  bool enable_auto_commit = true;
+  std::chrono::nanoseconds auto_commit_interval = std::chrono::seconds(5);
+
+  /// A member that does not poll for so long loses its partitions to the others. (max.poll.interval.ms)
+  std::chrono::nanoseconds max_poll_interval = std::chrono::seconds(300);
+
+  /// Default: cooperative_sticky_assignor(). All members of a group use the same. (partition.assignment.strategy)
+  std::optional<leat::assignor> assignor = std::nullopt;
 };
 
 }  // namespace leat

@@ -51,6 +51,9 @@ class sticky_partition {
     current_ = next() % partitions_;
   }
 
+  /// There are more partitions now.
+  void spread_over(std::uint32_t partitions) noexcept { partitions_ = partitions; }
+
   /// For a record of `bytes`.
   std::uint32_t choose(std::uint64_t bytes) noexcept {
     if (sent_ >= run_bytes && partitions_ > 1) [[unlikely]] {

@@ -59,15 +59,14 @@ class producer {
       : log_(topic.log()),
         options_(std::move(options)),
         sticky_(log_->partitions()),
-        closed_(log_->closed_flag()),
+        revision_(log_->revision()),
+        known_revision_(current_revision()),
         max_record_bytes_(log_->header().max_record_bytes),
         timestamps_(static_cast<timestamp_type>(log_->header().timestamps)) {
     if (!log_->writable()) {
       throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
     }
-    for (std::uint32_t id = 0; id < log_->partitions(); ++id) {
-      appenders_.push_back(std::make_unique<storage::appender>(log_->partition(id)));
-    }
+    add_appenders();
   }
 
   /// Appends a record without a key.
@@ -159,11 +158,21 @@ class producer {
                        at.partition);
   }
 
-  std::uint32_t partitions() const noexcept { return log_->partitions(); }
+  /// Partitions that it sends to; those added to the topic count from the next send on.
+  std::uint32_t partitions() const noexcept { return static_cast<std::uint32_t>(appenders_.size()); }
+
+  /// What stood in the way at the last back_pressure: the group, and where it is.
+  const std::string& back_pressure_cause() const noexcept { return appenders_[last_failed_]->cause(); }
 
  private:
   static constexpr std::uint64_t value_alignment =
       std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
+
+  /// Of bytes, the topic knows what they are.
+  std::uint64_t alignment() const noexcept {
+    if constexpr (std::same_as<Value, bytes_view>) return log_->header().value_alignment;
+    return value_alignment;
+  }
 
   /// Where a record goes, and what it takes there.
   struct placement {
@@ -196,8 +205,10 @@ class producer {
     const std::uint64_t extent =
         at.kind == format::record_kind::compact ? value_bytes : at.size / format::record_alignment;
     const result<std::uint64_t> offset = publish(std::as_const(at), extent);
-    if (!offset) [[unlikely]]
+    if (!offset) [[unlikely]] {
+      last_failed_ = at.partition;
       return offset.error();
+    }
     return record_position{at.partition, *offset};
   }
 
@@ -206,8 +217,9 @@ class producer {
                                     const send_options& options, placement& at) {
     if (os::fork_generation() != generation_) [[unlikely]]
       return errc::forked;
-    if (closed_.is_set()) [[unlikely]]
-      return errc::closed;
+    if (revision_.observe() != known_revision_) [[unlikely]] {
+      if (const errc failure = look_again(); failure != errc::ok) return failure;
+    }
     if (value_bytes > max_record_bytes_) [[unlikely]]
       return errc::too_large;
 
@@ -229,9 +241,11 @@ class producer {
     if (at.partition >= appenders_.size()) [[unlikely]]
       return errc::invalid_argument;
     at.to = appenders_[at.partition].get();
-    at.bytes = at.to->take(at.size, format::record_layout::value_at(at.kind), value_alignment);
-    if (at.bytes == nullptr) [[unlikely]]
+    at.bytes = at.to->take(at.size, format::record_layout::value_at(at.kind), alignment());
+    if (at.bytes == nullptr) [[unlikely]] {
+      last_failed_ = at.partition;
       return at.to->failure();
+    }
 
     const std::int64_t time = timestamp_of(options);
     if (compact) {
@@ -263,9 +277,32 @@ class producer {
                                  const send_options& options) {
     if (options.partition) return *options.partition;
     if (options_.partitioner) [[unlikely]]
-      return options_.partitioner(key, log_->partitions());
+      return options_.partitioner(key, partitions());
     if (appenders_.size() == 1) return 0;
-    return key ? partition_of_key(*key, log_->partitions()) : sticky_.choose(size);
+    return key ? partition_of_key(*key, partitions()) : sticky_.choose(size);
+  }
+
+  /// Another than the current one where the topic is deleted already, so that the first send notices.
+  std::uint64_t current_revision() const noexcept {
+    const std::uint64_t seen = revision_.observe();
+    return log_->closed() ? ~seen : seen;
+  }
+
+  /// The topic has changed: it was deleted, or has more partitions. (Options are looked at when they are used.)
+  [[gnu::cold, gnu::noinline]] errc look_again() {
+    const std::uint64_t seen = revision_.observe();
+    if (log_->closed()) return errc::closed;
+    log_->refresh();
+    add_appenders();
+    sticky_.spread_over(partitions());
+    known_revision_ = seen;
+    return errc::ok;
+  }
+  void add_appenders() {
+    while (appenders_.size() < log_->partitions()) {
+      appenders_.push_back(std::make_unique<storage::appender>(
+          log_->partition(static_cast<std::uint32_t>(appenders_.size())), options_.max_block));
+    }
   }
 
   std::int64_t now() const noexcept {
@@ -280,7 +317,9 @@ class producer {
   std::shared_ptr<storage::topic_log> log_;
   producer_options options_;
   sticky_partition sticky_;
-  const sync::flag closed_;
+  const sync::revision revision_;
+  std::uint64_t known_revision_;
+  std::uint32_t last_failed_ = 0;  // partition
   const std::uint64_t max_record_bytes_;
   const timestamp_type timestamps_;
   const std::uint32_t generation_ = os::fork_generation();

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace leat {
 
@@ -24,12 +25,15 @@ class record_view {
 
   record_view() = default;
   /// `word` was checked: the record lies within its segment.
-  record_view(const std::byte* segment, format::slot_word word, record_position at) noexcept
-      : record_(segment + format::slot_position(word)), word_(word), at_(at) {}
+  record_view(const std::byte* segment, format::slot_word word, record_position at,
+              const std::string& topic) noexcept
+      : record_(segment + format::slot_position(word)), word_(word), at_(at), topic_(&topic) {}
 
   std::uint64_t offset() const noexcept { return at_.offset; }
   std::uint32_t partition() const noexcept { return at_.partition; }
   record_position position() const noexcept { return at_; }
+  /// The topic's name; valid as long as the record.
+  const std::string& topic() const noexcept { return *topic_; }
 
   leat::timestamp timestamp() const noexcept {
     return leat::timestamp(std::chrono::nanoseconds(sync::read_once(*reinterpret_cast<const std::int64_t*>(record_))));
@@ -102,6 +106,7 @@ class record_view {
   const std::byte* record_ = nullptr;
   format::slot_word word_ = 0;
   record_position at_;
+  const std::string* topic_ = nullptr;
 };
 
 }  // namespace leat

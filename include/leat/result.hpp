@@ -62,4 +62,23 @@ class [[nodiscard]] result {
   errc code_ = errc::ok;
 };
 
+/// Success, or the reason why not.
+template <>
+class [[nodiscard]] result<void> {
+ public:
+  result() noexcept = default;
+  result(errc code) noexcept : code_(code) {}
+
+  explicit operator bool() const noexcept { return code_ == errc::ok; }
+  errc error() const noexcept { return code_; }
+
+  /// Throws leat::error unless it succeeded.
+  void value() const {
+    if (code_ != errc::ok) throw leat::error(code_, "result", detail::describe(code_));
+  }
+
+ private:
+  errc code_ = errc::ok;
+};
+
 }  // namespace leat

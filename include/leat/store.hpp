@@ -37,6 +37,7 @@ class store {
     const store victim = open(name_or_path, {.mode = open_mode::open});
     for (const std::string& topic : victim.topics()) victim.remove_topic(topic);
     storage::topic_log::remove_leftovers(*victim.files_);
+    for (const std::string& group : victim.files_->groups().list()) storage::remove_tree(victim.files_->groups(), group);
     return victim.files_->remove(path);
   }
 
@@ -46,6 +47,13 @@ class store {
   leat::topic<Value, Key> topic(const std::string& name, const topic_options& options = {}) const {
     return leat::topic<Value, Key>(
         storage::topic_log::open(files_, name, options, detail::identity_of<Value>(), detail::identity_of<Key>()));
+  }
+
+  /// An existing topic whatever its types are: values and keys are bytes. Throws not_found.
+  leat::topic<bytes_view, bytes_view> raw_topic(const std::string& name) const {
+    auto log = storage::topic_log::open_untyped(files_, name);
+    if (log == nullptr) throw error(errc::not_found, files_->topics().path(name), "no such topic");
+    return leat::topic<bytes_view, bytes_view>(std::move(log));
   }
 
   /// Names of the topics, sorted.
@@ -62,6 +70,8 @@ class store {
   bool remove_topic(const std::string& name) const { return storage::topic_log::remove(*files_, name); }
 
   std::string path() const { return files_->path(); }
+
+  const std::shared_ptr<storage::store_files>& files() const noexcept { return files_; }
 
  private:
   explicit store(std::shared_ptr<storage::store_files> files) : files_(std::move(files)) {}

@@ -7,12 +7,14 @@
 
 #include <leat/codec.hpp>
 #include <leat/storage/cursor.hpp>
+#include <leat/storage/times.hpp>
 #include <leat/storage/topic_log.hpp>
 #include <leat/types.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,15 @@ struct partition_description {
   std::uint32_t partition;
   std::uint64_t start_offset;  // lowest offset that can be read
   std::uint64_t end_offset;    // of the next record
+  std::uint64_t segments;      // with records that can be read, the one that is written included
+  std::uint64_t rolls;         // segments begun after the first
+  // Counted by the producers now and then, see docs/format.md.
+  std::uint64_t bytes_appended;  // framing included
+  std::uint64_t fresh_segments;
+  std::uint64_t recycled_segments;
+  std::uint64_t contended_publishes;
+  std::uint64_t wake_ups;
+  std::uint64_t back_pressure;
 };
 
 struct topic_description {
@@ -30,10 +41,13 @@ struct topic_description {
   std::string value_type;
   std::string key_type;
   std::uint64_t segment_bytes;
-  std::uint64_t retention_bytes;  // a partition; leat::unlimited
+  std::uint64_t retention_bytes;            // a partition; leat::unlimited
+  std::chrono::nanoseconds retention_time;  // leat::forever
+  bool wait_for_groups;
   std::uint32_t max_record_bytes;
   timestamp_type timestamps;
   bool single_writer;
+  std::uint32_t value_alignment;
   mode_t file_mode;
   leat::timestamp created;
   std::vector<partition_description> partitions;
@@ -53,17 +67,25 @@ inline topic_description describe(storage::topic_log& log) {
                       .value_type = h.value_name,
                       .key_type = h.key_name,
                       .segment_bytes = h.segment_bytes,
-                      .retention_bytes = h.retention_bytes,
+                      .retention_bytes = log.retention_bytes(),
+                      .retention_time = log.retention_time(),
+                      .wait_for_groups = log.waits_for_groups(),
                       .max_record_bytes = h.max_record_bytes,
                       .timestamps = static_cast<timestamp_type>(h.timestamps),
                       .single_writer = h.single_writer != 0,
+                      .value_alignment = h.value_alignment,
                       .file_mode = h.file_mode,
                       .created = leat::timestamp(std::chrono::nanoseconds(h.created)),
                       .partitions = {}};
   for (std::uint32_t id = 0; id < log.partitions(); ++id) {
     storage::partition& p = log.partition(id);
+    const format::partition_counters& c = p.counters();
+    const auto count = [](const std::uint64_t& word) { return sync::counter(word).approximate(); };
     const std::uint64_t start = p.start_offset().observe();
-    d.partitions.push_back({id, start, storage::end_offset(p)});
+    const auto [first, begun] = p.segments();
+    d.partitions.push_back({id, start, storage::end_offset(p), begun - first, begun == 0 ? 0 : begun - 1,
+                            count(c.bytes_appended), count(c.fresh_segments), count(c.recycled_segments),
+                            count(c.contended_publishes), count(c.wake_ups), count(c.back_pressure)});
   }
   return d;
 }
@@ -88,6 +110,12 @@ class topic {
   /// The offset of the next record: one more than the last.
   std::uint64_t end_offset(std::uint32_t partition) const {
     return storage::end_offset(detail::partition_of(*log_, partition));
+  }
+
+  /// The first offset whose timestamp is `at` or later, also where timestamps go back; empty when there is none.
+  /// Cost: looks once at every record of a segment of which nobody has asked yet.
+  std::optional<std::uint64_t> offset_for_time(std::uint32_t partition, timestamp at) const {
+    return storage::offset_for_time(detail::partition_of(*log_, partition), at.time_since_epoch().count());
   }
 
   topic_description describe() const { return detail::describe(*log_); }

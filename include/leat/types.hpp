@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 
 namespace leat {
 
@@ -16,6 +17,14 @@ struct record_position {
   std::uint64_t offset = 0;
 
   auto operator<=>(const record_position&) const = default;
+};
+
+/// A partition of one of several topics.
+struct topic_partition {
+  std::string topic;
+  std::uint32_t partition = 0;
+
+  auto operator<=>(const topic_partition&) const = default;
 };
 
 /// A record's timestamp: nanoseconds since 1970 UTC. (Kafka keeps milliseconds.)
@@ -31,5 +40,6 @@ inline constexpr null_t null{0};
 
 /// Where a limit can be switched off.
 inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+inline constexpr std::chrono::nanoseconds forever = std::chrono::nanoseconds::max();
 
 }  // namespace leat

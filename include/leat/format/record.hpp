@@ -60,4 +60,14 @@ constexpr std::uint64_t full_size(std::uint64_t value_bytes, std::uint64_t key_b
 
 inline constexpr std::uint64_t max_record_bytes = max_extent * record_alignment;
 
+/// Whether `word` is that of a record that lies between `begin` and `end` of its segment.
+constexpr bool is_sound(slot_word word, std::uint64_t begin, std::uint64_t end) noexcept {
+  const std::uint64_t position = slot_position(word);
+  if (position < begin) return false;  // free, sealed, or nonsense
+  const std::uint64_t extent = slot_extent(word);
+  const bool compact = is_kind(word, record_kind::compact);
+  if (position + (compact ? compact_prefix + extent : extent * record_alignment) > end) return false;
+  return compact || (is_kind(word, record_kind::full) && extent * record_alignment >= sizeof(full_prefix));
+}
+
 }  // namespace leat::format

@@ -14,11 +14,14 @@ struct store_header {
   unique_id id;
   std::uint32_t reserved_2;
   std::uint32_t checksum;
-  std::uint64_t padding_1[27];
+  std::uint64_t padding_1[3];
+  std::uint64_t topics_revision;  // grows when a topic or partition comes or goes
+  std::uint64_t padding_3[23];
   std::uint32_t bell;  // futex word: changes at every ring
   std::uint32_t padding_2[31];
 };
 static_assert(offsetof(store_header, checksum) == 36);
+static_assert(offsetof(store_header, topics_revision) == 64);
 static_assert(offsetof(store_header, bell) == 256);
 static_assert(sizeof(store_header) <= page_bytes);
 

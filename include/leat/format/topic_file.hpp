@@ -1,4 +1,6 @@
-// The topic file: a page of options that never change, then the shared words of each partition.
+// The topic file: a page of options, then the shared words of each partition.
+//
+// Options that never change come first, under a checksum; those that may change are words of their own behind it.
 //
 //   0                     4096                   4096 + 256
 //   +---------------------+----------------------+----------------------+---
@@ -19,11 +21,11 @@ inline constexpr std::size_t type_name_bytes = 256;
 struct topic_header {
   magic_bytes magic;
   std::uint32_t version;
-  std::uint32_t partitions;
+  std::uint32_t partitions;  // at creation
   unique_id id;
   std::uint64_t segment_bytes;
   std::uint64_t slot_count;
-  std::uint64_t retention_bytes;
+  std::uint64_t retention_bytes;  // at creation
   std::uint32_t max_record_bytes;
   std::uint32_t expected_record_bytes;
   std::uint32_t timestamps;     // timestamp_type
@@ -38,13 +40,29 @@ struct topic_header {
   std::uint32_t reserved;
   std::uint32_t checksum;
   std::uint64_t padding_1[50];
-  std::uint64_t closed;  // 1 once the topic is deleted
-  std::uint64_t padding_2[383];
+  std::uint64_t closed;          // 1 once the topic is deleted
+  std::uint64_t revision;        // grows with every change of the words below, and when a group begins to commit here
+  std::uint64_t partitions_now;  // at least `partitions`
+  std::uint64_t retention_bytes_now;
+  std::uint64_t retention_nanoseconds;  // ~0: unlimited
+  std::uint64_t wait_for_groups;        // 0 or 1
+  std::uint64_t padding_2[378];
 };
 static_assert(offsetof(topic_header, value_name) == 104);
 static_assert(offsetof(topic_header, checksum) == 620);
-static_assert(offsetof(topic_header, closed) == 1024);
+static_assert(offsetof(topic_header, closed) == 1024 && offsetof(topic_header, wait_for_groups) == 1064);
 static_assert(sizeof(topic_header) == page_bytes);
+
+/// For statistics: added to now and then, so a killed process's last part of them is missing.
+struct partition_counters {
+  std::uint64_t bytes_appended;  // framing included
+  std::uint64_t fresh_segments;
+  std::uint64_t recycled_segments;
+  std::uint64_t contended_publishes;  // another producer had taken the slot
+  std::uint64_t wake_ups;             // rings for sleepers
+  std::uint64_t back_pressure;        // appends that had to wait for a group, or failed for it
+  std::uint64_t padding[2];
+};
 
 /// All zero at first: nothing begun.
 struct partition_words {
@@ -52,10 +70,13 @@ struct partition_words {
   std::uint64_t start_offset;    // the log start
   std::uint64_t start_sequence;  // lowest segment that is not retired
   std::uint64_t reclaimed;       // all segments below have lost their names
-  std::uint64_t padding_1[12];
+  std::uint64_t deleted;         // records below were deleted by hand (delete_records)
+  std::uint64_t padding_1[3];
+  partition_counters counters;
   std::uint32_t doorbell;  // odd while somebody sleeps; read at every publish, so alone on its line
   std::uint32_t padding_2[31];
 };
+static_assert(offsetof(partition_words, deleted) == 32 && offsetof(partition_words, counters) == 64);
 static_assert(offsetof(partition_words, doorbell) == 128);
 static_assert(sizeof(partition_words) == 256);
 

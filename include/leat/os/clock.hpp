@@ -16,6 +16,7 @@ inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
 }
 
 inline std::int64_t realtime() noexcept { return nanoseconds_of(CLOCK_REALTIME); }
+inline std::int64_t monotonic_coarse() noexcept { return nanoseconds_of(CLOCK_MONOTONIC_COARSE); }
 inline std::int64_t realtime_coarse() noexcept { return nanoseconds_of(CLOCK_REALTIME_COARSE); }
 
 /// Of CLOCK_MONOTONIC, which std::chrono::steady_clock is as well.

@@ -38,6 +38,9 @@ class directory {
   /// Refuses to replace.
   virtual rename_result rename(const std::string& from, const std::string& to) = 0;
 
+  /// Takes the place of a file `to` that is there. False when there is no `from`.
+  virtual bool replace(const std::string& from, const std::string& to) = 0;
+
   /// False when there was none of this name.
   virtual bool remove(const std::string& name) = 0;
 
@@ -48,6 +51,12 @@ class directory {
   virtual std::shared_ptr<directory> open_directory(const std::string& name) const = 0;
   virtual bool create_directory(const std::string& name, mode_t mode) = 0;
   virtual bool remove_directory(const std::string& name) = 0;
+
+  /// Whether `name` still leads to the directory that `opened` is.
+  virtual bool leads_to(const std::string& name, const directory& opened) const = 0;
+
+  /// Permission bits of this directory.
+  virtual mode_t mode() const = 0;
 
   /// Takes this directory for its user, until the object goes. False when another has it: its maker is alive and at work.
   virtual bool try_own() = 0;

@@ -68,6 +68,12 @@ class folder final : public directory {
     throw_errno(errno, path(from), "rename it to " + to);
   }
 
+  bool replace(const std::string& from, const std::string& to) override {
+    if (::renameat(self_.descriptor(), from.c_str(), self_.descriptor(), to.c_str()) == 0) return true;
+    if (errno == ENOENT) return false;
+    throw_errno(errno, path(from), "rename it to " + to);
+  }
+
   bool remove(const std::string& name) override {
     if (::unlinkat(self_.descriptor(), name.c_str(), 0) == 0) return true;
     if (errno == ENOENT) return false;
@@ -103,6 +109,14 @@ class folder final : public directory {
     if (errno == ENOTEMPTY || errno == EEXIST) return false;
     throw_errno(errno, path(name), "remove the directory");
   }
+
+  bool leads_to(const std::string& name, const directory& opened) const override {
+    const auto named = status(name);
+    const auto self = opened.status(".");
+    return named && self && named->same_file(*self);
+  }
+
+  mode_t mode() const override { return permissions().st_mode & 0777; }
 
   bool try_own() override { return self_.try_own(); }
 

@@ -31,6 +31,13 @@ class lock_file {
   refusal try_shared(std::uint64_t byte) { return try_lock(byte, F_RDLCK); }
   refusal try_exclusive(std::uint64_t byte) { return try_lock(byte, F_WRLCK); }
 
+  /// Whether another open file description has an exclusive lock on it. Takes nothing.
+  bool is_locked_by_another(std::uint64_t byte) const {
+    struct flock lock = on(byte, F_RDLCK);
+    if (::fcntl(file_.descriptor(), F_OFD_GETLK, &lock) != 0) throw_errno(errno, file_.path(), "look at a lock");
+    return lock.l_type == F_WRLCK;
+  }
+
   void unlock(std::uint64_t byte) noexcept {
     struct flock lock = on(byte, F_UNLCK);
     ::fcntl(file_.descriptor(), F_OFD_SETLK, &lock);

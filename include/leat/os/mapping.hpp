@@ -5,6 +5,7 @@
 
 #include <boost/interprocess/mapped_region.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,8 +14,9 @@ namespace leat::os {
 class mapping {
  public:
   /// Maps the first `bytes` of `f`, which has them: checked here, since touching what is not there would be a SIGBUS.
-  mapping(const file& f, std::uint64_t bytes, access mode) try
-      : region_(checked(f, bytes), boost_mode(mode), 0, bytes) {
+  /// `span`, where given, is more: addresses for what the file may grow to, not to be touched before it has.
+  mapping(const file& f, std::uint64_t bytes, access mode, std::uint64_t span = 0) try
+      : region_(checked(f, bytes), boost_mode(mode), 0, std::max(bytes, span)) {
   } catch (const boost::interprocess::interprocess_exception& e) {
     throw_errno(e.get_native_error(), f.path(), "map " + std::to_string(bytes) + " bytes");
   }

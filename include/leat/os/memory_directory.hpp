@@ -50,6 +50,13 @@ class memory_directory final : public directory {
     return move(files_, from, to) || move(directories_, from, to) ? rename_result::done : rename_result::absent;
   }
 
+  bool replace(const std::string& from, const std::string& to) override {
+    const auto guard = lock();
+    if (!files_.contains(from)) return false;
+    files_.erase(to);
+    return move(files_, from, to);
+  }
+
   bool remove(const std::string& name) override {
     const auto guard = lock();
     return files_.erase(name) != 0;
@@ -79,6 +86,12 @@ class memory_directory final : public directory {
     directories_.erase(name);
     return true;
   }
+
+  bool leads_to(const std::string& name, const directory& opened) const override {
+    return open_directory(name).get() == &opened;
+  }
+
+  mode_t mode() const override { return 0700; }
 
   bool try_own() override {
     const auto guard = lock();

@@ -17,10 +17,13 @@
 #include <leat/storage/preparation.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,8 +39,9 @@ struct room {
 
 class appender {
  public:
-  explicit appender(partition& p)
+  explicit appender(partition& p, std::chrono::nanoseconds max_block = std::chrono::nanoseconds::zero())
       : partition_(p),
+        max_block_(max_block),
         bell_(p.topic().bell),
         doorbell_(p.doorbell()),
         wake_mask_(p.wake_mask()),
@@ -48,6 +52,7 @@ class appender {
     }
   }
 
+  ~appender() { count(); }
   appender(const appender&) = delete;
   appender& operator=(const appender&) = delete;
 
@@ -61,6 +66,9 @@ class appender {
     return bytes_ + begin;
   }
   errc failure() const noexcept { return failure_; }
+
+  /// What stood in the way at the last back_pressure.
+  const std::string& cause() const noexcept { return cause_; }
 
   bool takes_append_time() const noexcept {
     return partition_.topic().header.timestamps == static_cast<std::uint32_t>(timestamp_type::log_append_time);
@@ -152,6 +160,10 @@ class appender {
   static constexpr std::uint64_t max_chunk_bytes = 65'536;
   static constexpr int tries_before_search = 8;
   static constexpr std::uint64_t slots_at_once = 4096;  // cleared in some microseconds
+  // While a group is waited for, this process looks itself: a commit rings for nobody.
+  static constexpr std::chrono::nanoseconds shortest_nap{20'000};
+  static constexpr std::chrono::nanoseconds longest_nap{1'000'000};
+  static constexpr std::chrono::nanoseconds longest_block = std::chrono::hours(24 * 365);
 
   enum class ordering { shared, alone, alone_fenced };
 
@@ -176,6 +188,7 @@ class appender {
       const format::slot_word seen = try_slot(next_slot_, word);
       if (seen == format::slot_free) return next_slot_++;
       if (seen == format::slot_sealed) return none;
+      ++contended_;
       // The next slot is in the same line, which the failed exchange has left here; so it is tried before any search.
       next_slot_ = tries % tries_before_search != 0 ? next_slot_ + 1 : slots_.first_without_record(next_slot_);
     }
@@ -240,14 +253,16 @@ class appender {
                           std::to_string(geometry_.data_begin()));
         }
         if (begin <= geometry_.segment_bytes && need <= geometry_.segment_bytes - begin) {
-          chunk_begin_ = begin;
+          count();
+          chunk_begin_ = counted_ = begin;
           chunk_end_ = std::min(begin + wanted, geometry_.segment_bytes);
           taken_here_ += wanted;
           chunk_size_ = std::min(chunk_size_ * 2, max_chunk_);
           prepare_ahead(begin, begin + wanted);
           return errc::ok;
         }
-        chunk_begin_ = chunk_end_ = 0;
+        count();
+        chunk_begin_ = chunk_end_ = counted_ = 0;
         seal();
         pinned_segment left;
         if (const errc failure = roll(left); failure != errc::ok) return failure;
@@ -261,6 +276,7 @@ class appender {
   errc value_of(const error& e) const {
     if (partition_.topic().closed.is_set()) return errc::closed;
     if (e.code() == errc::full) return errc::full;
+    if (e.code() == errc::back_pressure) return errc::back_pressure;
     throw;
   }
 
@@ -343,6 +359,24 @@ class appender {
   /// N1 to N6, for a segment that is needed now. An elected preparation of this appender is finished, another's is not
   /// waited for.
   errc make(std::uint64_t sequence) {
+    errc failure = try_to_make(sequence);
+    if (failure != errc::back_pressure) [[likely]]
+      return failure;
+    sync::counter(partition_.counters().back_pressure).add(1);
+    const std::string name = partition_.name(sequence);
+    const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(max_block_, longest_block);
+    for (auto nap = shortest_nap; std::chrono::steady_clock::now() < deadline; nap = std::min(nap * 2, longest_nap)) {
+      std::this_thread::sleep_for(nap);
+      if (partition_.topic().closed.is_set()) return errc::closed;
+      if (partition_.topic().directory->status(name)) return errc::ok;  // another has made it
+      if (retire_expired(partition_)) continue;
+      failure = try_to_make(sequence);
+      if (failure != errc::back_pressure) return failure;
+    }
+    return failure;
+  }
+
+  errc try_to_make(std::uint64_t sequence) {
     try {
       if (preparation_ && preparation_->target() == sequence) {
         const preparation::outcome result = preparation_->finish();
@@ -354,8 +388,16 @@ class appender {
       return errc::ok;
     } catch (const error& e) {
       preparation_.reset();
+      if (e.code() == errc::back_pressure) cause_ = e.reason();
       return value_of(e);
     }
+  }
+
+  /// Adds to the partition's counters what this appender has done since it last did.
+  void count() noexcept {
+    sync::counter(partition_.counters().bytes_appended).add(chunk_begin_ - std::min(counted_, chunk_begin_));
+    sync::counter(partition_.counters().contended_publishes).add(std::exchange(contended_, 0));
+    counted_ = chunk_begin_;
   }
 
   /// The election, and a slice of the work. The chunk that crosses the middle of the data area is one producer's, so there
@@ -398,6 +440,7 @@ class appender {
 
   void leave(pinned_segment& left) noexcept {
     if (sequence_ == no_segment) return;
+    count();
     if (lent_ != 0) {
       lent_out_.push_back({std::move(segment_), std::exchange(lent_, 0)});
     } else {
@@ -405,7 +448,7 @@ class appender {
     }
     segment_ = pinned_segment();
     sequence_ = no_segment;
-    chunk_begin_ = chunk_end_ = 0;
+    chunk_begin_ = chunk_end_ = counted_ = 0;
     next_slot_ = 0;
     volunteered_ = false;
     // An occasional producer takes small chunks, a busy one large ones: what it took of the last segment tells.
@@ -425,6 +468,7 @@ class appender {
   std::uint64_t sequence_ = no_segment;
   ordering ordering_ = ordering::shared;
   storage::partition& partition_;
+  const std::chrono::nanoseconds max_block_;
   const sync::bell bell_;
   const sync::doorbell doorbell_;
   const std::uint32_t wake_mask_;
@@ -436,6 +480,9 @@ class appender {
   bool volunteered_ = false;
   bool tidied_ = false;
   errc failure_ = errc::ok;
+  std::string cause_;
+  std::uint64_t counted_ = 0;  // of the chunk, bytes below are in the counter
+  std::uint64_t contended_ = 0;
   std::uint64_t lent_ = 0;
   pinned_segment segment_;
   std::vector<lent_segment> lent_out_;

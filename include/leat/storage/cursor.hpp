@@ -63,6 +63,10 @@ class cursor {
       if (const errc failure = locate(); failure != errc::ok) return failure;
       if (!segment_) return run{};
     }
+    if (position_ < partition_.deleted().observe()) [[unlikely]] {
+      keep_lent();
+      return errc::out_of_range;
+    }
     for (;;) {
       const std::size_t count = copy_slots(into);
       if (count != 0) [[likely]] {
@@ -125,17 +129,7 @@ class cursor {
     return count;
   }
 
-  bool is_sound(format::slot_word word) const noexcept {
-    const std::uint64_t position = format::slot_position(word);
-    if (position < data_begin_) return false;  // free, sealed, or nonsense
-    const std::uint64_t extent = format::slot_extent(word);
-    const bool compact = format::is_kind(word, format::record_kind::compact);
-    const std::uint64_t end =
-        position + (compact ? format::compact_prefix + extent : extent * format::record_alignment);
-    if (end > data_end_) return false;
-    return compact || (format::is_kind(word, format::record_kind::full) &&
-                       extent * format::record_alignment >= sizeof(format::full_prefix));
-  }
+  bool is_sound(format::slot_word word) const noexcept { return format::is_sound(word, data_begin_, data_end_); }
 
   /// Finds and pins the segment that holds position(), by bisection over the segments' base offsets. No segment at all, or
   /// position() at the end of the last: segment_ is that, or none.

@@ -30,4 +30,59 @@ inline void remove_tree(os::directory& parent, const std::string& name) {
   }
 }
 
+/// Makes the directory `name` of `parent`, which `fill` completes before it gets its name. False when there is one.
+template <class Fill>
+bool make_directory(os::directory& parent, const std::string& name, mode_t mode, Fill fill) {
+  for (;;) {
+    const std::string temporary = temporary_name(new_prefix);
+    parent.create_directory(temporary, mode);
+    const auto directory = parent.open_directory(temporary);
+    if (directory == nullptr || !directory->try_own()) continue;  // taken for a leftover before it was owned
+    try {
+      fill(*directory);
+      switch (parent.rename(temporary, name)) {
+        case os::rename_result::done: return true;
+        case os::rename_result::exists: remove_tree(parent, temporary); return false;
+        case os::rename_result::absent: break;
+      }
+    } catch (const error&) {
+      if (parent.open_directory(temporary) == nullptr) continue;
+      remove_tree(parent, temporary);
+      throw;
+    }
+  }
+}
+
+/// Removes the directories that are being made or deleted by nobody any more. How many.
+inline std::size_t remove_dead_directories(os::directory& parent) {
+  std::size_t removed = 0;
+  for (const std::string& name : parent.list()) {
+    if (!name.starts_with(new_prefix) && !name.starts_with(deleted_prefix)) continue;
+    try {
+      const auto directory = parent.open_directory(name);
+      if (directory == nullptr || !directory->try_own()) continue;
+      remove_tree(parent, name);
+      ++removed;
+    } catch (const error&) {
+      continue;  // it is left to somebody who can
+    }
+  }
+  return removed;
+}
+
+/// Removes the temporary files whose makers are dead. How many.
+inline std::size_t remove_dead_temporaries(os::directory& directory) {
+  std::size_t removed = 0;
+  for (const std::string& name : directory.list()) {
+    if (!name.starts_with(new_prefix)) continue;
+    try {
+      const auto file = directory.open(name, os::access::read_only);
+      if (file && file->try_own()) removed += directory.remove(name) ? 1 : 0;
+    } catch (const error&) {
+      continue;  // it is left to somebody who can
+    }
+  }
+  return removed;
+}
+
 }  // namespace leat::storage

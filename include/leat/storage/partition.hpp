@@ -5,10 +5,12 @@
 #pragma once
 
 #include <leat/format/topic_file.hpp>
+#include <leat/options.hpp>
 #include <leat/os/directory.hpp>
 #include <leat/storage/pins.hpp>
 #include <leat/storage/segment.hpp>
 #include <leat/storage/segment_cache.hpp>
+#include <leat/storage/group_registry.hpp>
 #include <leat/sync/doorbell.hpp>
 #include <leat/sync/words.hpp>
 
@@ -28,11 +30,25 @@ namespace leat::storage {
 struct topic_context {
   std::shared_ptr<os::directory> directory;
   format::topic_header header;  // a checked copy: what the file says later is of no consequence
+  const format::topic_header& words;  // as mapped; of it, only the words that may change
+  bool writable;
   format::segment_geometry geometry;
-  std::uint64_t segments_to_keep;
   sync::bell bell;
   sync::flag closed;
   storage::pins pins;
+  group_registry groups;
+
+  /// Kafka's rule: the oldest goes while the others are at least retention.bytes, here counted in files.
+  std::uint64_t segments_to_keep() const noexcept {
+    const std::uint64_t bytes = sync::setting(words.retention_bytes_now).observe();
+    if (bytes == unlimited) return unlimited;
+    return std::max<std::uint64_t>(1, bytes / header.segment_bytes + (bytes % header.segment_bytes != 0));
+  }
+  std::uint64_t retention_nanoseconds() const noexcept {
+    return sync::setting(words.retention_nanoseconds).observe();
+  }
+  bool waits_for_groups() const noexcept { return sync::setting(words.wait_for_groups).observe() != 0; }
+  sync::revision revision() const noexcept { return sync::revision(words.revision); }
 };
 
 /// `0003-000000000042`: partition and sequence number of a segment.
@@ -66,7 +82,7 @@ struct segment_name {
 class partition {
  public:
   partition(topic_context& topic, std::uint32_t id, const format::partition_words& words)
-      : topic_(topic), id_(id), words_(words), cache_(cache_capacity(topic.segments_to_keep)) {}
+      : topic_(topic), id_(id), words_(words), cache_(cache_capacity(topic.segments_to_keep())) {}
   partition(const partition&) = delete;
   partition& operator=(const partition&) = delete;
 
@@ -77,7 +93,13 @@ class partition {
   sync::watermark start_offset() const noexcept { return sync::watermark(words_.start_offset); }
   sync::watermark start_sequence() const noexcept { return sync::watermark(words_.start_sequence); }
   sync::watermark reclaimed() const noexcept { return sync::watermark(words_.reclaimed); }
-  sync::doorbell doorbell() const noexcept { return sync::doorbell(words_.doorbell); }
+  /// Records below were deleted by hand; a reader stops at once.
+  sync::watermark deleted() const noexcept { return sync::watermark(words_.deleted); }
+  sync::doorbell doorbell() const noexcept { return {words_.doorbell, words_.counters.wake_ups}; }
+  const format::partition_counters& counters() const noexcept { return words_.counters; }
+
+  /// How this process maps what it only looks at.
+  os::access mode() const noexcept { return topic_.writable ? os::access::read_write : os::access::read_only; }
 
   /// The segments there are, from the first that is not retired to the last begun. Throws corrupt for words that cannot be.
   struct extent {
@@ -123,6 +145,16 @@ class partition {
     std::optional<os::file> file = topic_.directory->open(file_name, mode);
     if (!file) return nullptr;
     return keep(*file, mode);
+  }
+
+  /// For writing. Null for an absent file, and for one that cannot be a segment of this topic whatever happened to it.
+  std::shared_ptr<const segment> map_if_segment(const std::string& file_name) {
+    try {
+      return map(file_name, os::access::read_write);
+    } catch (const error& e) {
+      if (e.code() == errc::truncated || e.code() == errc::foreign) return nullptr;
+      throw;
+    }
   }
 
   /// The retired names that may still lead to a file, as far as this process knows. What it has dealt with it does not look

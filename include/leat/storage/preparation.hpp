@@ -10,7 +10,7 @@
 #pragma once
 
 #include <leat/os/random.hpp>
-#include <leat/storage/partition.hpp>
+#include <leat/storage/retention.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,7 +24,9 @@ class preparation {
  public:
   /// Prepares segment `target` of `p`. Throws errc::full when there is no room for its file.
   preparation(partition& p, std::uint64_t target) : preparation(&p, target) {
-    retire();
+    if (const auto cause = retire_expired(p); cause && target == p.begun().observe()) {
+      throw error(errc::back_pressure, p.topic().directory->path(""), *cause);
+    }
     if (!take_spare()) make_file();
     to_clear_ = spare_ ? used_slots(*spare_) : 0;
   }
@@ -69,24 +71,6 @@ class preparation {
   /// Delegated to, so that the destructor tidies up also when there is no room.
   preparation(partition* p, std::uint64_t target) : partition_(*p), target_(target) {}
 
-  /// R1, while the other segments hold what is to be kept.
-  void retire() {
-    for (;;) {
-      const std::uint64_t begun = partition_.begun().observe();
-      const std::uint64_t start = partition_.start_sequence().observe();
-      if (begun == 0 || begun - 1 - start < partition_.topic().segments_to_keep || begun - 1 <= start) return;
-      pinned_segment next;
-      if (partition_.open(start + 1, os::access::read_write, next) != partition::opened::pinned) {
-        if (partition_.start_sequence().observe() != start) continue;  // another retired further
-        return;                                                        // damaged: keep what there is
-      }
-      const std::uint64_t next_base = next->base_offset().observe();
-      if (next_base == sync::settled_word::unset) return;  // damaged likewise: it has begun
-      partition_.start_offset().raise(next_base);
-      partition_.start_sequence().raise(start + 1);
-    }
-  }
-
   /// R2 and R3.
   bool take_spare() {
     topic_context& topic = partition_.topic();
@@ -97,7 +81,7 @@ class preparation {
       if (refusal == pins::refusal::none) right = pins::ownership(topic.pins, partition_.lock(r));
 
       const std::string name = partition_.name(r);
-      std::shared_ptr<const segment> file = map_if_ours(name);
+      std::shared_ptr<const segment> file = partition_.map_if_segment(name);
       if (right && file != nullptr && spare_ == nullptr) {
         spare_ = std::move(file);
         source_ = r;
@@ -109,16 +93,6 @@ class preparation {
       partition_.name_is_gone(r);
     }
     return spare_ != nullptr;
-  }
-
-  /// Null for an absent file, and for one that cannot be a segment of this topic whatever happened to it.
-  std::shared_ptr<const segment> map_if_ours(const std::string& name) {
-    try {
-      return partition_.map(name, os::access::read_write);
-    } catch (const error& e) {
-      if (e.code() == errc::truncated || e.code() == errc::foreign) return nullptr;
-      throw;
-    }
   }
 
   void make_file() {
@@ -157,6 +131,7 @@ class preparation {
     identity.checksum = format::header_checksum(identity);
     header.identity = identity;
     header.base_offset = format::unset;
+    header.largest_timestamp = format::unset;
     spare_->abandoned().reset();
     header.data_tail = topic.geometry.data_begin();
   }
@@ -171,6 +146,8 @@ class preparation {
       case os::rename_result::done: break;
     }
     temporary_.clear();
+    const format::partition_counters& counters = partition_.counters();
+    sync::counter(right_ ? counters.recycled_segments : counters.fresh_segments).add(1);
     if (right_) {
       partition_.name_is_gone(source_);
       right_ = {};
@@ -198,9 +175,10 @@ inline void make_segment(partition& p, std::uint64_t target) {
   }
 }
 
-/// Removes what dead producers left of this partition: temporary files without a maker, and late names. Once for each
-/// producer and partition; lists the directory.
-inline void remove_leftovers(partition& p) {
+/// Removes what dead producers left of this partition: temporary files without a maker, and late names. How many. Once for
+/// each producer and partition; lists the directory.
+inline std::size_t remove_leftovers(partition& p) {
+  std::size_t removed = 0;
   topic_context& topic = p.topic();
   for (const std::string& text : topic.directory->list()) {
     const auto name = segment_name::parse(text);
@@ -208,16 +186,17 @@ inline void remove_leftovers(partition& p) {
     try {
       if (segment_name::is_temporary(text)) {
         const auto file = topic.directory->open(text, os::access::read_only);
-        if (file && file->try_own()) topic.directory->remove(text);
+        if (file && file->try_own()) removed += topic.directory->remove(text) ? 1 : 0;
       } else if (name->sequence < p.reclaimed().observe()) {
         if (topic.pins.try_own(p.lock(name->sequence)) != pins::refusal::none) continue;
         const pins::ownership right(topic.pins, p.lock(name->sequence));
-        topic.directory->remove(text);
+        removed += topic.directory->remove(text) ? 1 : 0;
       }
     } catch (const error&) {
       continue;  // it is left to somebody who can
     }
   }
+  return removed;
 }
 
 }  // namespace leat::storage

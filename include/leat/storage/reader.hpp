@@ -16,8 +16,10 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,45 +30,97 @@ namespace leat::storage {
 struct batch_part {
   run records;
   std::uint32_t partition = 0;
+  const topic_log* log = nullptr;
+};
+
+/// Who is to be asked while a reader waits: membership in a group, for instance.
+class attendant {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  virtual ~attendant() = default;
+  /// Does what is due; may change what the reader has.
+  virtual errc attend() = 0;
+  /// When it wants to be asked again at the latest.
+  virtual clock::time_point due() const noexcept = 0;
+  /// Wants to be asked now. A look at shared words.
+  virtual bool stirred() const noexcept = 0;
 };
 
 class reader {
  public:
   using clock = std::chrono::steady_clock;
 
-  reader(std::shared_ptr<topic_log> log, const consumer_options& options)
-      : log_(std::move(log)),
-        options_(options),
-        words_(std::clamp<std::uint32_t>(options.max_poll_records, 1, most_records)) {
-    if (options.partitions) {
-      assign(*options.partitions);
-    } else {
-      std::vector<std::uint32_t> all(log_->partitions());
-      for (std::uint32_t id = 0; id < log_->partitions(); ++id) all[id] = id;
-      assign(all);
+  /// A partition that it reads.
+  struct assigned {
+    assigned(std::shared_ptr<topic_log> l, std::uint32_t partition)
+        : log(std::move(l)), cursor(log->partition(partition)) {}
+    bool is(const topic_log& l, std::uint32_t partition) const noexcept {
+      return log.get() == &l && cursor.of().id() == partition;
     }
+
+    std::shared_ptr<topic_log> log;
+    storage::cursor cursor;
+    bool paused = false;
+    bool positioned = false;  // false: no position is known and the policy is to have none
+  };
+
+  reader(std::shared_ptr<store_files> store, const consumer_options& options)
+      : store_(std::move(store)),
+        options_(options),
+        words_(std::clamp<std::uint32_t>(options.max_poll_records, 1, most_records)) {}
+
+  /// Reads all partitions of a topic, also those that are added to it: these from their beginning.
+  void follow(const std::shared_ptr<topic_log>& log) {
+    std::vector<std::uint32_t> all(log->refresh());
+    for (std::uint32_t id = 0; id < all.size(); ++id) all[id] = id;
+    assign(log, all);
+    following_ = log;
+    following_revision_ = log->revision().observe();
   }
 
-  /// Each new partition begins where the reset policy says, from now.
-  void assign(const std::vector<std::uint32_t>& partitions) {
-    for (const std::uint32_t id : partitions) require(id);
+  /// These partitions of a topic, and nothing else. New ones begin where the reset policy says, from now.
+  void assign(const std::shared_ptr<topic_log>& log, const std::vector<std::uint32_t>& partitions) {
+    for (const std::uint32_t id : partitions) require(*log, id);
     std::vector<std::unique_ptr<assigned>> added;  // complete before anything is changed
     for (const std::uint32_t id : partitions) {
-      const bool twice = std::ranges::any_of(added, [&](const auto& a) { return a->cursor.of().id() == id; });
-      if (twice || find(id) != nullptr) continue;
-      added.push_back(std::make_unique<assigned>(log_->partition(id)));
+      const bool twice = std::ranges::any_of(added, [&](const auto& a) { return a->is(*log, id); });
+      if (twice || find(*log, id) != nullptr) continue;
+      added.push_back(std::make_unique<assigned>(log, id));
       reset(*added.back());
     }
     assigned_.reserve(assigned_.size() + added.size());
     parts_.clear();
     parts_.reserve(partitions.size());
+    following_ = nullptr;
     std::erase_if(assigned_, [&](const auto& a) {
-      return std::ranges::find(partitions, a->cursor.of().id()) == partitions.end();
+      return a->log != log || std::ranges::find(partitions, a->cursor.of().id()) == partitions.end();
     });
     std::ranges::move(added, std::back_inserter(assigned_));
-    first_ = 0;
-    mask_ = 0;
-    for (const auto& a : assigned_) mask_ |= a->cursor.of().wake_mask();
+    reassigned();
+  }
+
+  /// One more, which begins at `position`, or where the reset policy says. Ends the life of what polls took.
+  assigned& add(const std::shared_ptr<topic_log>& log, std::uint32_t partition, std::optional<std::uint64_t> position) {
+    require(*log, partition);
+    auto added = std::make_unique<assigned>(log, partition);
+    if (position) {
+      seek_to(*added, *position);
+    } else {
+      reset(*added);
+    }
+    assigned_.push_back(std::move(added));
+    reassigned();
+    return *assigned_.back();
+  }
+  void drop(const topic_log& log, std::uint32_t partition) {
+    std::erase_if(assigned_, [&](const auto& a) { return a->is(log, partition); });
+    reassigned();
+  }
+  void drop_all() {
+    assigned_.clear();
+    following_ = nullptr;
+    reassigned();
   }
 
   std::vector<std::uint32_t> assignment() const {
@@ -75,8 +129,25 @@ class reader {
     return ids;
   }
 
-  void seek(std::uint32_t partition, std::uint64_t offset) {
-    assigned& a = at(partition);
+  /// What it reads of the topic with this name, or, with an empty name, of its only topic. Throws invalid_argument.
+  assigned& at(std::string_view topic, std::uint32_t partition) {
+    assigned* found = nullptr;
+    for (const auto& a : assigned_) {
+      if (a->cursor.of().id() != partition || (!topic.empty() && a->log->name() != topic)) continue;
+      if (found != nullptr) {
+        throw error(errc::invalid_argument, store_->path(),
+                    "partition " + std::to_string(partition) + " of several topics is read: name the topic");
+      }
+      found = a.get();
+    }
+    if (found != nullptr) return *found;
+    throw error(errc::invalid_argument, store_->path(),
+                "partition " + std::to_string(partition) + (topic.empty() ? "" : " of topic " + std::string(topic)) +
+                    " is not assigned to this consumer");
+  }
+  std::span<const std::unique_ptr<assigned>> all() const noexcept { return assigned_; }
+
+  static void seek_to(assigned& a, std::uint64_t offset) noexcept {
     a.cursor.seek(offset);
     a.positioned = true;
   }
@@ -86,47 +157,63 @@ class reader {
   void seek_to_end() {
     for (const auto& a : assigned_) seek_to(*a, end_offset(a->cursor.of()));
   }
-  std::uint64_t position(std::uint32_t partition) { return at(partition).cursor.position(); }
-  std::uint64_t lag(std::uint32_t partition) {
-    cursor& c = at(partition).cursor;
-    const std::uint64_t end = end_offset(c.of());
-    return end - std::min(c.position(), end);
+  static std::uint64_t lag(const assigned& a) {
+    const std::uint64_t end = end_offset(a.cursor.of());
+    return end - std::min(a.cursor.position(), end);
   }
-  void set_paused(std::uint32_t partition, bool paused) { at(partition).paused = paused; }
-  bool paused(std::uint32_t partition) { return at(partition).paused; }
 
   /// Takes what is there, or waits for it; ends the life of what earlier polls took. Afterwards parts() are the records.
-  errc poll(std::chrono::nanoseconds timeout) {
+  errc poll(std::chrono::nanoseconds timeout, attendant* attending = nullptr) {
     if (os::fork_generation() != generation_) [[unlikely]]
       return errc::forked;
-    parts_.clear();
-    for (const auto& a : assigned_) a->cursor.release();
-    if (log_->closed()) [[unlikely]]
-      return fail(errc::closed, log_->path(), "the topic was deleted");
+    release();
+    if (attending != nullptr) {
+      if (const errc failure = attending->attend(); failure != errc::ok) return failure;
+    }
+    if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
+      follow_further();
+    for (const auto& log : logs_) {
+      if (log->closed()) [[unlikely]]
+        return fail(errc::closed, log->path(), "the topic was deleted");
+    }
     for (int i = 0; i < pauses_; ++i) os::pause();
     const errc outcome = collect();
     if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]]
       return outcome;
-    return wait(timeout);
+    return wait(timeout, attending);
+  }
+
+  /// Ends the life of what polls took.
+  void release() noexcept {
+    parts_.clear();
+    for (const auto& a : assigned_) a->cursor.release();
   }
 
   std::span<const batch_part> parts() const noexcept { return parts_; }
 
   /// What the last failing poll found, and where.
   [[noreturn]] void raise(errc code) const {
-    throw error(code, failed_path_.empty() ? log_->path() : failed_path_,
+    throw error(code, failed_path_.empty() ? store_->path() : failed_path_,
                 failed_reason_.empty() ? std::string(detail::describe(code)) : failed_reason_);
   }
 
-  topic_log& log() const noexcept { return *log_; }
+  [[gnu::cold]] errc fail(errc code, std::string path, std::string reason) {
+    failed_path_ = std::move(path);
+    failed_reason_ = std::move(reason);
+    return code;
+  }
+
+  /// Where to begin with a partition by the reset policy; empty: it is to have none.
+  std::optional<std::uint64_t> by_policy(partition& p) const {
+    switch (options_.auto_offset_reset) {
+      case offset_reset::latest: return end_offset(p);
+      case offset_reset::earliest: return p.start_offset().observe();
+      case offset_reset::none: break;
+    }
+    return std::nullopt;
+  }
 
  private:
-  struct assigned {
-    explicit assigned(partition& p) : cursor(p) {}
-    storage::cursor cursor;
-    bool paused = false;
-    bool positioned = false;  // false: no position is known and the policy is to have none
-  };
 
   // A reader at the heels of a busy producer takes the slots' line from it at every look, which costs both more than the
   // record. So after a poll that took several records and left none, the next lets the producer get ahead first, the longer
@@ -155,7 +242,7 @@ class reader {
         return parts_.empty() ? found.error() : errc::ok;
       }
       if (found->slots.empty()) continue;
-      parts_.push_back({*found, a.cursor.of().id()});
+      parts_.push_back({*found, a.cursor.of().id(), a.log.get()});
       room = room.subspan(found->slots.size());
     }
     first_ = i;
@@ -178,7 +265,7 @@ class reader {
       const errc failure = recover(a, found.error());
       return failure == errc::ok ? result<run>(run{}) : result<run>(failure);
     } catch (const error&) {
-      if (log_->closed()) return fail(errc::closed, log_->path(), "the topic was deleted");
+      if (a.log->closed()) return fail(errc::closed, a.log->path(), "the topic was deleted");
       if (!parts_.empty()) return errc::system;
       first_ = after(i);
       throw;
@@ -189,44 +276,51 @@ class reader {
   [[gnu::cold]] errc recover(assigned& a, errc failure) {
     const std::uint64_t lost = a.cursor.position();
     if (failure == errc::corrupt) return fail(failure, a.cursor.file_path(), a.cursor.defect());
-    if (failure == errc::closed) return fail(failure, log_->path(), "the topic was deleted");
-    if (failure != errc::out_of_range) return fail(failure, log_->path(), detail::describe(failure));
+    if (failure == errc::closed) return fail(failure, a.log->path(), "the topic was deleted");
+    if (failure != errc::out_of_range) return fail(failure, a.log->path(), detail::describe(failure));
     reset(a);
     if (a.positioned) return errc::ok;
     a.positioned = true;
     a.cursor.seek(lost);
-    return fail(failure, log_->path(),
+    return fail(failure, a.log->path(),
                 "offset " + std::to_string(lost) + " of partition " + std::to_string(a.cursor.of().id()) +
                     " is out of range, and auto_offset_reset is none");
   }
 
   errc fail_unpositioned(const assigned& a) {
     return fail(
-        errc::out_of_range, log_->path(),
+        errc::out_of_range, a.log->path(),
         "no position is known for partition " + std::to_string(a.cursor.of().id()) + ", and auto_offset_reset is none");
   }
 
   void reset(assigned& a) {
-    switch (options_.auto_offset_reset) {
-      case offset_reset::latest: seek_to(a, end_offset(a.cursor.of())); break;
-      case offset_reset::earliest: seek_to(a, a.cursor.of().start_offset().observe()); break;
-      case offset_reset::none: a.positioned = false; break;
+    if (const auto offset = by_policy(a.cursor.of())) {
+      seek_to(a, *offset);
+    } else {
+      a.positioned = false;
     }
   }
 
-  static void seek_to(assigned& a, std::uint64_t offset) noexcept {
-    a.cursor.seek(offset);
-    a.positioned = true;
+  /// The topic has more partitions, perhaps.
+  [[gnu::cold]] void follow_further() {
+    const std::uint64_t seen = following_->revision().observe();
+    const std::uint32_t count = following_->refresh();
+    for (std::uint32_t id = 0; id < count; ++id) {
+      if (find(*following_, id) == nullptr) add(following_, id, following_->partition(id).start_offset().observe());
+    }
+    following_revision_ = seen;
   }
 
-  [[gnu::noinline]] errc wait(std::chrono::nanoseconds timeout) {
+  [[gnu::noinline]] errc wait(std::chrono::nanoseconds timeout, attendant* attending) {
     const clock::time_point begin = clock::now();
     const clock::time_point deadline = timeout > clock::time_point::max() - begin
                                            ? clock::time_point::max()
                                            : begin + std::chrono::duration_cast<clock::duration>(timeout);
     for (std::uint64_t look = 1;; ++look) {
-      if (options_.wait == wait_strategy::block && look > looks_before_sleep) {
-        sleep(std::min(deadline, clock::now() + longest_sleep));
+      const bool sleeps = options_.wait == wait_strategy::block && look > looks_before_sleep;
+      if (sleeps) {
+        const clock::time_point longest = clock::now() + longest_sleep;
+        sleep(std::min({deadline, longest, attending != nullptr ? attending->due() : longest}), attending);
       } else if (options_.wait == wait_strategy::yield && look > looks_before_sleep) {
         std::this_thread::yield();
       } else {
@@ -234,33 +328,47 @@ class reader {
       }
       const errc outcome = collect();
       if (outcome != errc::ok || !parts_.empty()) return outcome;
-      if (log_->closed()) [[unlikely]]
-        return fail(errc::closed, log_->path(), "the topic was deleted");
-      if (look % looks_per_clock == 0 || (options_.wait == wait_strategy::block && look > looks_before_sleep)) {
-        if (clock::now() >= deadline) return errc::ok;
+      for (const auto& log : logs_) {
+        if (log->closed()) [[unlikely]]
+          return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted") : attending->attend();
       }
+      if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
+        follow_further();
+      if (look % looks_per_clock != 0 && !sleeps) continue;
+      const clock::time_point now = clock::now();
+      if (attending != nullptr && (attending->stirred() || now >= attending->due())) {
+        if (const errc failure = attending->attend(); failure != errc::ok) return failure;
+      }
+      if (now >= deadline) return errc::ok;
     }
   }
 
   /// W1 to W4.
-  void sleep(clock::time_point until) {
-    const std::uint32_t noted = log_->bell().note();
-    if (mask_ == 0) return std::this_thread::sleep_until(until);  // nothing is assigned
+  void sleep(clock::time_point until, const attendant* attending) {
+    const std::uint32_t noted = store_->bell().note();
+    if (mask_ == 0 && attending == nullptr) return std::this_thread::sleep_until(until);  // nothing is assigned
     if (!arm()) return doze(until);
     for (const auto& a : assigned_) {
       if (!a->paused && a->cursor.ready()) return;
     }
-    if (log_->closed()) return;
-    log_->bell().wait(noted, mask_, until);
+    for (const auto& log : logs_) {
+      if (log->closed()) return;
+    }
+    if (attending != nullptr && attending->stirred()) return;
+    store_->bell().wait(noted, mask_ != 0 ? mask_ : ~std::uint32_t{0}, until);
     dozed_ = {};
   }
 
-  /// W2. False where producers would not see it: the topic is read-only for this process, or has a single writer and the
+  /// W2. False where producers would not see it: a topic is read-only for this process, or has a single writer and the
   /// kernel no global barrier.
   bool arm() const noexcept {
     static const bool has_barrier = os::global_barrier();
-    const bool alone = log_->header().single_writer != 0;
-    if (!log_->can_arm() || (alone && !has_barrier)) return false;
+    bool alone = false;
+    for (const auto& log : logs_) {
+      const bool single = log->header().single_writer != 0;
+      if (!log->can_arm() || (single && !has_barrier)) return false;
+      alone = alone || single;
+    }
     for (const auto& a : assigned_) {
       if (!a->paused) a->cursor.of().doorbell().arm();
     }
@@ -272,29 +380,32 @@ class reader {
     std::this_thread::sleep_until(std::min(until, clock::now() + dozed_));
   }
 
-  [[gnu::cold]] errc fail(errc code, std::string path, std::string reason) {
-    failed_path_ = std::move(path);
-    failed_reason_ = std::move(reason);
-    return code;
+  static void require(const topic_log& log, std::uint32_t partition) {
+    if (partition < log.partitions()) return;
+    throw error(errc::invalid_argument, log.path(),
+                "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
   }
-
-  void require(std::uint32_t partition) const {
-    if (partition < log_->partitions()) return;
-    throw error(
-        errc::invalid_argument, log_->path(),
-        "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log_->partitions() - 1));
-  }
-  assigned* find(std::uint32_t partition) noexcept {
-    const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->cursor.of().id() == partition; });
+  assigned* find(const topic_log& log, std::uint32_t partition) noexcept {
+    const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->is(log, partition); });
     return found == assigned_.end() ? nullptr : found->get();
   }
-  assigned& at(std::uint32_t partition) {
-    if (assigned* a = find(partition)) return *a;
-    throw error(errc::invalid_argument, log_->path(),
-                "partition " + std::to_string(partition) + " is not assigned to this consumer");
+
+  void reassigned() {
+    parts_.clear();
+    parts_.reserve(assigned_.size());
+    first_ = 0;
+    mask_ = 0;
+    logs_.clear();
+    for (const auto& a : assigned_) {
+      mask_ |= a->cursor.of().wake_mask();
+      if (std::ranges::find(logs_, a->log) == logs_.end()) logs_.push_back(a->log);
+    }
   }
 
-  std::shared_ptr<topic_log> log_;
+  std::shared_ptr<store_files> store_;
+  std::vector<std::shared_ptr<topic_log>> logs_;  // of what is assigned, each once
+  std::shared_ptr<topic_log> following_;
+  std::uint64_t following_revision_ = 0;
   consumer_options options_;
   const std::uint32_t generation_ = os::fork_generation();
   std::vector<format::slot_word> words_;

@@ -71,6 +71,7 @@ class pinned_segment {
 
   explicit operator bool() const noexcept { return segment_ != nullptr; }
   const segment* operator->() const noexcept { return segment_.get(); }
+  const segment& operator*() const noexcept { return *segment_; }
   std::uint64_t sequence() const noexcept { return sequence_; }
 
  private:

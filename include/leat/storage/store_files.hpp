@@ -2,6 +2,7 @@
 //
 //   <store>/store               says what this is; holds the bell
 //   <store>/topics/<name>/      a topic, see topic_log.hpp
+//   <store>/groups/<name>/      a group of consumers, see group/group_files.hpp
 //
 // Processes  any number may open and create the same store at once: the store file gets its name complete, and the first wins.
 // Crash      a death while creating leaves empty directories and perhaps a temporary file, which the next to create takes.
@@ -38,6 +39,7 @@ class store_files {
  public:
   static constexpr const char* file_name = "store";
   static constexpr const char* topics_name = "topics";
+  static constexpr const char* groups_name = "groups";
 
   /// The store in the directory at `path`.
   static std::shared_ptr<store_files> open(const std::string& path, const store_options& options) {
@@ -54,8 +56,10 @@ class store_files {
     if (missing && !make_store_file(*directory, options.directory_mode) && options.mode == open_mode::create) {
       throw error(errc::already_exists, path, "another process has just created the store");
     }
-    if (options.mode != open_mode::open && directory->open_directory(topics_name) == nullptr) {
-      directory->create_directory(topics_name, options.directory_mode);  // a deleter died behind its removal
+    if (options.mode != open_mode::open) {
+      for (const char* const name : {topics_name, groups_name}) {  // a deleter died behind their removal
+        if (directory->open_directory(name) == nullptr) directory->create_directory(name, options.directory_mode);
+      }
     }
     return std::make_shared<store_files>(directory);
   }
@@ -73,21 +77,29 @@ class store_files {
     writable_ = mode == os::access::read_write;
     verify(file->path());
     topics_ = directory_->open_directory(topics_name);
-    if (topics_ == nullptr)
-      throw error(errc::not_found, directory_->path(topics_name), "the store has no topics directory");
+    groups_ = directory_->open_directory(groups_name);
+    for (const char* const name : {topics_ == nullptr ? topics_name : nullptr, groups_ == nullptr ? groups_name : nullptr}) {
+      if (name != nullptr) throw error(errc::not_found, directory_->path(name), "the store lacks this directory");
+    }
   }
 
   /// Removes what is left of a store whose topics were removed, if it is empty. `path`: where it is.
   bool remove(const std::string& path) const {
-    if (!directory_->remove_directory(topics_name)) return false;
+    if (!directory_->remove_directory(topics_name) || !directory_->remove_directory(groups_name)) return false;
     directory_->remove(file_name);
     return os::folder::remove_at(path);
   }
 
   os::directory& topics() const noexcept { return *topics_; }
+  os::directory& groups() const noexcept { return *groups_; }
+  os::directory& directory() const noexcept { return *directory_; }
+  mode_t directory_mode() const { return directory_->mode(); }
   std::string path() const { return directory_->path(""); }
   bool writable() const noexcept { return writable_; }
   sync::bell bell() const noexcept { return sync::bell(header().bell); }
+
+  /// Advances when a topic or partition comes or goes.
+  sync::revision topics_revision() const noexcept { return sync::revision(header().topics_revision); }
 
  private:
   static void check_owner(const os::folder& directory, const store_options& options) {
@@ -115,6 +127,7 @@ class store_files {
   /// absent: taken for a dead maker's before it was owned.
   static os::rename_result try_to_make_store_file(os::directory& directory, mode_t mode) {
     directory.create_directory(topics_name, mode);
+    directory.create_directory(groups_name, mode);
     remove_dead_temporaries(directory);
     const std::string temporary = temporary_name(new_prefix);
     os::file file = directory.create(temporary, mode & 0666);
@@ -130,18 +143,6 @@ class store_files {
     const os::rename_result outcome = directory.rename(temporary, file_name);
     if (outcome == os::rename_result::exists) directory.remove(temporary);
     return outcome;
-  }
-
-  static void remove_dead_temporaries(os::directory& directory) {
-    for (const std::string& name : directory.list()) {
-      if (!name.starts_with(new_prefix)) continue;
-      try {
-        const auto file = directory.open(name, os::access::read_only);
-        if (file && file->try_own()) directory.remove(name);
-      } catch (const error&) {
-        continue;  // it is left to somebody who can
-      }
-    }
   }
 
   void verify(const std::string& path) const {
@@ -161,6 +162,7 @@ class store_files {
 
   std::shared_ptr<os::directory> directory_;
   std::shared_ptr<os::directory> topics_;
+  std::shared_ptr<os::directory> groups_;
   std::optional<os::mapping> mapping_;
   bool writable_ = false;
 };

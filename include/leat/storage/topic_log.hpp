@@ -15,13 +15,17 @@
 #include <leat/storage/type_identity.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace leat::storage {
 
@@ -82,7 +86,8 @@ class topic_log {
   }
 
   /// What dead creators and deleters left. An entry that cannot be removed is left to somebody who can.
-  static void remove_leftovers(store_files& store) {
+  static std::size_t remove_leftovers(store_files& store) {
+    std::size_t removed = 0;
     for (const std::string& name : store.topics().list()) {
       const bool deleted = name.starts_with(deleted_prefix);
       if (!deleted && !name.starts_with(new_prefix)) continue;
@@ -94,10 +99,12 @@ class topic_log {
         } else {
           remove_tree(store.topics(), name);
         }
+        ++removed;
       } catch (const error&) {
         continue;
       }
     }
+    return removed;
   }
 
   static std::vector<std::string> names(const store_files& store) {
@@ -113,20 +120,88 @@ class topic_log {
         name_(std::move(name)),
         mapping_(std::move(mapped)),
         writable_(writable),
-        context_{std::move(directory),     header,         {header.segment_bytes, header.slot_count},
-                 segments_to_keep(header), store_->bell(), sync::flag(header_in(mapping_).closed),
-                 pins(std::move(locks))} {
-    for (std::uint32_t id = 0; id < header.partitions; ++id) {
-      partitions_.emplace_back(context_, id, words_in(mapping_, id));
+        context_{directory,
+                 header,
+                 header_in(mapping_),
+                 writable,
+                 {header.segment_bytes, header.slot_count},
+                 store_->bell(),
+                 sync::flag(header_in(mapping_).closed),
+                 pins(std::move(locks)),
+                 group_registry(directory, context_.header)},
+        partitions_(format::max_partitions) {
+    take_over_partitions();
+  }
+
+  /// Partitions that were added since; how many there are now.
+  std::uint32_t refresh() {
+    const std::lock_guard guard(mutex_);
+    if (!closed()) take_over_partitions();
+    return partitions();
+  }
+
+  /// Makes it `total` partitions; there are that many at least when it returns. They are empty.
+  void add_partitions(std::uint32_t total) {
+    if (total > format::max_partitions) {
+      throw error(errc::invalid_argument, path(),
+                  "partitions is " + std::to_string(total) + ", expected at most " + std::to_string(format::max_partitions));
     }
+    require_writable("add partitions to");
+    auto file = context_.directory->open(file_name, os::access::read_write);
+    if (!file) throw error(errc::closed, path(), "the topic was deleted");
+    file->reserve(format::topic_file_bytes(total));
+    sync::watermark(context_.words.partitions_now).raise(total);
+    announce();
+    refresh();
+  }
+
+  /// Changes what may be changed. Throws invalid_argument before it changes anything.
+  void alter(const topic_changes& changes) {
+    check_retention(changes.retention, path());
+    require_writable("alter");
+    const retention_options& r = changes.retention;
+    if (r.bytes) sync::setting(context_.words.retention_bytes_now).set(*r.bytes);
+    if (r.time) sync::setting(context_.words.retention_nanoseconds).set(nanoseconds_of(*r.time));
+    if (r.wait_for_groups) sync::setting(context_.words.wait_for_groups).set(*r.wait_for_groups ? 1 : 0);
+    announce();
+  }
+
+  /// Producers and consumers look again: at the partitions, at the groups.
+  void announce() const {
+    revision().advance();
+    store_->topics_revision().advance();
+    store_->bell().ring(~std::uint32_t{0});
+  }
+  sync::revision revision() const noexcept { return context_.revision(); }
+
+  std::uint64_t retention_bytes() const noexcept { return sync::setting(context_.words.retention_bytes_now).observe(); }
+  std::chrono::nanoseconds retention_time() const noexcept {
+    const std::uint64_t limit = context_.retention_nanoseconds();
+    return limit == unlimited ? forever : std::chrono::nanoseconds(static_cast<std::int64_t>(limit));
+  }
+  bool waits_for_groups() const noexcept { return context_.waits_for_groups(); }
+
+  /// The offsets of a group in this topic. Null when it has none. open_group() makes them, and room for all partitions.
+  std::shared_ptr<group_offsets> find_group(const std::string& group) const {
+    return group_offsets::open(context_.directory, context_.header, group);
+  }
+  std::shared_ptr<group_offsets> open_group(const std::string& group) {
+    require_writable("commit to");
+    bool made = false;
+    auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions(), made);
+    offsets->reserve(partitions());
+    if (made) revision().advance();  // retention looks for it from now on
+    return offsets;
   }
 
   const std::string& name() const noexcept { return name_; }
   const format::topic_header& header() const noexcept { return context_.header; }
   std::string path() const { return directory().path(""); }
   const os::directory& directory() const noexcept { return *context_.directory; }
-  std::uint32_t partitions() const noexcept { return context_.header.partitions; }
-  storage::partition& partition(std::uint32_t id) noexcept { return partitions_[id]; }
+  std::uint32_t partitions() const noexcept { return count_.load(std::memory_order_acquire); }
+  storage::partition& partition(std::uint32_t id) noexcept { return *partitions_[id]; }
+  topic_context& context() noexcept { return context_; }
+  const std::shared_ptr<store_files>& store() const noexcept { return store_; }
   bool closed() const noexcept { return context_.closed.is_set(); }
   const sync::flag& closed_flag() const noexcept { return context_.closed; }
   const sync::bell& bell() const noexcept { return context_.bell; }
@@ -141,14 +216,48 @@ class topic_log {
   static const format::topic_header& header_in(const os::mapping& m) noexcept {
     return *reinterpret_cast<const format::topic_header*>(m.data());
   }
-  static const format::partition_words& words_in(const os::mapping& m, std::uint32_t id) noexcept {
-    return reinterpret_cast<const format::partition_words*>(m.data() + format::page_bytes)[id];
+  static std::uint64_t nanoseconds_of(std::chrono::nanoseconds time) noexcept {
+    return time == forever ? unlimited : static_cast<std::uint64_t>(time.count());
   }
 
-  /// Kafka's rule: the oldest goes while the others are at least retention.bytes, here counted in files.
-  static std::uint64_t segments_to_keep(const format::topic_header& h) noexcept {
-    if (h.retention_bytes == unlimited) return unlimited;
-    return std::max<std::uint64_t>(1, h.retention_bytes / h.segment_bytes + (h.retention_bytes % h.segment_bytes != 0));
+  static void check_retention(const retention_options& r, const std::string& path) {
+    if (r.bytes && *r.bytes == 0) {
+      throw error(errc::invalid_argument, path, "retention.bytes is 0, expected a size or leat::unlimited");
+    }
+    if (r.time && r.time->count() <= 0) {
+      throw error(errc::invalid_argument, path,
+                  "retention.time is " + std::to_string(r.time->count()) + " ns, expected more, or leat::forever");
+    }
+  }
+
+  void require_writable(const char* action) const {
+    if (writable()) return;
+    throw error(errc::permission_denied, path(),
+                "cannot " + std::string(action) + " a topic that this user may only read");
+  }
+
+  /// Every partition word that is used lies within the file: its size is checked before the count is believed.
+  void take_over_partitions() {
+    const std::uint64_t now = sync::watermark(context_.words.partitions_now).observe();
+    const std::uint32_t known = partitions();
+    if (now <= known && now >= context_.header.partitions) return;
+    const auto status = context_.directory->status(file_name);
+    if (!status) return;  // deleted right now
+    const bool sound = now >= std::max(known, context_.header.partitions) && now <= format::max_partitions &&
+                       status->bytes >= format::topic_file_bytes(static_cast<std::uint32_t>(now));
+    if (!sound) {
+      throw error(errc::corrupt, directory().path(file_name),
+                  "it says that there are " + std::to_string(now) + " partitions, but was made with " +
+                      std::to_string(context_.header.partitions) + " and has " + std::to_string(status->bytes) + " bytes");
+    }
+    for (auto id = known; id < now; ++id) {
+      partitions_[id] = std::make_unique<storage::partition>(context_, id, words_in(mapping_, id));
+    }
+    count_.store(static_cast<std::uint32_t>(now), std::memory_order_release);
+  }
+
+  static const format::partition_words& words_in(const os::mapping& m, std::uint32_t id) noexcept {
+    return reinterpret_cast<const format::partition_words*>(m.data() + format::page_bytes)[id];
   }
 
   static void check_name(const std::string& name, const os::directory& topics) {
@@ -167,7 +276,8 @@ class topic_log {
     os::mapping page(*file, format::page_bytes, mode);
     const format::topic_header header = header_in(page);
     verify(header, file->path());
-    os::mapping mapped(*file, format::topic_file_bytes(header.partitions), mode);
+    os::mapping mapped(*file, format::topic_file_bytes(header.partitions), mode,
+                       format::topic_file_bytes(format::max_partitions));
     // The locks have an open file description of their own: a mapping holds on to the one it was made from, also in the
     // child of a fork, and the locks would live as long.
     std::optional<os::file> locks = directory->open(file_name, mode);
@@ -181,9 +291,7 @@ class topic_log {
 
   /// A topic that is deleted loses its name before anything else.
   static bool still_named(const store_files& store, const std::string& name, const os::directory& directory) {
-    const auto named = store.topics().status(name);
-    const auto opened = directory.status(".");
-    return named && opened && named->same_file(*opened);
+    return store.topics().leads_to(name, directory);
   }
 
   /// Everything in the header that is relied upon later.
@@ -240,7 +348,11 @@ class topic_log {
                 std::to_string(format::page_bytes) + " from " + std::to_string(min_segment_bytes) + " to " +
                 std::to_string(max_segment_bytes));
     h.retention_bytes = options.retention.bytes.value_or(default_retention_bytes);
-    require(h.retention_bytes > 0, "retention.bytes is 0, expected a size or leat::unlimited");
+    check_retention(options.retention, path);
+    h.partitions_now = h.partitions;
+    h.retention_bytes_now = h.retention_bytes;
+    h.retention_nanoseconds = nanoseconds_of(options.retention.time.value_or(forever));
+    h.wait_for_groups = options.retention.wait_for_groups.value_or(false) ? 1 : 0;
     h.value_alignment = std::max<std::uint32_t>(value.alignment, format::record_alignment);
     h.expected_record_bytes = options.expected_record_bytes.value_or(expected_record_bytes(value, key));
     require(h.expected_record_bytes >= 1, "expected_record_bytes is 0");
@@ -280,34 +392,17 @@ class topic_log {
     remove_leftovers(store);
     const format::topic_header header = header_for(options, value, key, store.topics().path(name));
     const mode_t directory_mode = header.file_mode | ((header.file_mode & 0444) >> 2);  // who may read may enter
-    for (;;) {
-      const std::string temporary = temporary_name(new_prefix);
-      store.topics().create_directory(temporary, directory_mode);
-      const auto directory = store.topics().open_directory(temporary);
-      if (directory == nullptr) continue;  // taken for a leftover before it was owned
-      if (!directory->try_own()) continue;
-      switch (fill_and_rename(store, *directory, temporary, name, header)) {
-        case os::rename_result::done: return true;
-        case os::rename_result::exists: remove_tree(store.topics(), temporary); return false;
-        case os::rename_result::absent: break;
-      }
-    }
-  }
-
-  static os::rename_result fill_and_rename(store_files& store, os::directory& directory, const std::string& temporary,
-                                           const std::string& name, const format::topic_header& header) {
-    try {
+    const bool made = make_directory(store.topics(), name, directory_mode, [&](os::directory& directory) {
       os::file file = directory.create(file_name, header.file_mode);
       const std::uint64_t bytes = format::topic_file_bytes(header.partitions);
       file.reserve(bytes);
       const os::mapping mapped(file, bytes, os::access::read_write);
       std::memcpy(mapped.data(), &header, sizeof header);
-      return store.topics().rename(temporary, name);
-    } catch (const error&) {
-      if (store.topics().open_directory(temporary) == nullptr) return os::rename_result::absent;
-      remove_tree(store.topics(), temporary);
-      throw;
-    }
+    });
+    if (!made) return false;
+    store.topics_revision().advance();
+    store.bell().ring(~std::uint32_t{0});
+    return true;
   }
 
   /// Tells the users of a topic that lost its name, and removes its files.
@@ -319,6 +414,8 @@ class topic_log {
       if (file->status().bytes >= format::page_bytes) {
         const os::mapping page(*file, format::page_bytes, os::access::read_write);
         sync::flag(header_in(page).closed).set();
+        sync::revision(header_in(page).revision).advance();
+        store.topics_revision().advance();
         store.bell().ring(~std::uint32_t{0});
       }
     }
@@ -342,9 +439,17 @@ class topic_log {
 
   void check_options(const topic_options& o) const {
     const format::topic_header& h = header();
-    check_option("partitions", o.partitions, h.partitions);
+    check_option("partitions", o.partitions, partitions());
     check_option("segment_bytes", o.segment_bytes, h.segment_bytes);
-    check_option("retention.bytes", o.retention.bytes, h.retention_bytes);
+    check_option("retention.bytes", o.retention.bytes, retention_bytes());
+    if (o.retention.time) {
+      check_option("retention.time (ns)", std::optional(nanoseconds_of(*o.retention.time)),
+                   context_.retention_nanoseconds());
+    }
+    if (o.retention.wait_for_groups) {
+      check_option("retention.wait_for_groups", std::optional<std::uint32_t>(*o.retention.wait_for_groups),
+                   static_cast<std::uint32_t>(waits_for_groups()));
+    }
     check_option("max_record_bytes", o.max_record_bytes, h.max_record_bytes);
     check_option("expected_record_bytes", o.expected_record_bytes, h.expected_record_bytes);
     if (o.timestamps) {
@@ -367,7 +472,9 @@ class topic_log {
   os::mapping mapping_;
   bool writable_;
   topic_context context_;
-  std::deque<storage::partition> partitions_;
+  std::mutex mutex_;  // over the taking over of partitions
+  std::atomic<std::uint32_t> count_{0};
+  std::vector<std::unique_ptr<storage::partition>> partitions_;  // the first count_ are there
 };
 
 }  // namespace leat::storage

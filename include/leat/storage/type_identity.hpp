@@ -3,8 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace leat::storage {
+
+/// FNV-1a of 64 bits.
+inline std::uint64_t fingerprint_of(std::string_view name) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
 
 /// What a topic's values or keys are.
 struct type_identity {

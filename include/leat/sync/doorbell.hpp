@@ -20,6 +20,7 @@
 
 #include <leat/os/clock.hpp>
 #include <leat/os/futex.hpp>
+#include <leat/sync/words.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -53,7 +54,8 @@ class bell {
 /// The doorbell of a partition.
 class doorbell {
  public:
-  explicit doorbell(const std::uint32_t& word) noexcept : word_(const_cast<std::uint32_t*>(&word)) {}
+  doorbell(const std::uint32_t& word, const std::uint64_t& wake_ups) noexcept
+      : word_(const_cast<std::uint32_t*>(&word)), wake_ups_(wake_ups) {}
 
   /// W2: makes it odd, and another value than before, so that a waker that saw an earlier sleeper does not disarm this one.
   void arm() const noexcept {
@@ -90,10 +92,12 @@ class doorbell {
   [[gnu::noinline, gnu::cold]] void ring(std::uint32_t seen, const bell& store_bell,
                                          std::uint32_t mask) const noexcept {
     store_bell.ring(mask);
+    wake_ups_.add(1);
     std::atomic_ref<std::uint32_t>(*word_).compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
   }
 
   std::uint32_t* word_;
+  counter wake_ups_;
 };
 
 /// The mask of a partition: one of 32 bits, spread over topics by their id.

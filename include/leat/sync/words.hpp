@@ -85,6 +85,82 @@ class flag {
   std::uint64_t* word_;
 };
 
+/// An option that may be changed while others use it: each use takes the value of that moment. [settings]
+class setting {
+ public:
+  explicit setting(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+  void set(std::uint64_t value) const noexcept {
+    std::atomic_ref<std::uint64_t>(*word_).store(value, std::memory_order_release);
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// Says that something changed: whoever sees another number than before looks what it is. [settings]
+class revision {
+ public:
+  explicit revision(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  /// acquire: the changes that were made before are visible.
+  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+  /// seq_cst, since a sleeper that was told of it by the bell must see it.
+  void advance() const noexcept { std::atomic_ref<std::uint64_t>(*word_).fetch_add(1, std::memory_order_seq_cst); }
+  /// Advances from `seen` alone: of several who want the same step, one makes it.
+  void advance_from(std::uint64_t seen) const noexcept {
+    std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// Gives numbers, each once.
+class numbering {
+ public:
+  explicit numbering(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  /// 1, 2, 3, ... relaxed: a number tells nothing.
+  std::uint64_t next() const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// Which life of a static member counts, until it has ended for good. Each change is decided by one exchange. [lease]
+class incarnation {
+ public:
+  explicit incarnation(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
+  /// acq_rel: whoever comes next sees what the last did.
+  bool pass(std::uint64_t from, std::uint64_t to) const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(from, to, std::memory_order_acq_rel);
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
+/// For statistics.
+class counter {
+ public:
+  explicit counter(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  /// relaxed: nobody concludes anything from it.
+  void add(std::uint64_t n) const noexcept {
+    if (n != 0) std::atomic_ref<std::uint64_t>(*word_).fetch_add(n, std::memory_order_relaxed);
+  }
+  std::uint64_t approximate() const noexcept { return readable(*word_).load(std::memory_order_relaxed); }
+
+ private:
+  std::uint64_t* word_;
+};
+
 /// One field of a record, read once from bytes that a hostile writer might change at any time, so that what was checked
 /// is what is used. relaxed: the slot's acquire has made the record visible.
 template <class Word>

@@ -1,0 +1,301 @@
+// A group on its directory, opened: who its members are, and what was assigned in its present generation.
+//
+//   <store>/groups/<name>/group            the words that all members watch
+//   <store>/groups/<name>/member-0000000007    a member, see member_file.hpp
+//   <store>/groups/<name>/assignment-12    who reads what in generation 12
+//
+// There is no coordinator, no lock and no leader. A member joins by giving its file its name, and leaves or is ended by one
+// exchange in that file; each of that advances the generation. The first who has computed the assignment of a generation
+// gives the file with it its name, and everybody keeps to that; so all agree, whatever the assignor is, and nobody waits for
+// anybody in particular.
+//
+// Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name.
+#pragma once
+
+#include <leat/assignment.hpp>
+#include <leat/group/member_file.hpp>
+#include <leat/storage/store_files.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace leat::group {
+
+/// Who reads what in one generation.
+struct agreed_assignment {
+  std::map<std::string, std::uint32_t> topics;                       // partitions of each, as they were counted
+  std::map<std::uint32_t, std::vector<topic_partition>> of_members;  // by their numbers
+
+  /// A text of lines: "topic <partitions> <name>" and "member <number> <topic> <partition>...".
+  std::string text() const {
+    std::string lines = "leat assignment\n";
+    for (const auto& [name, count] : topics) lines += "topic " + std::to_string(count) + " " + name + "\n";
+    for (const auto& [number, partitions] : of_members) {
+      lines += "member " + std::to_string(number);
+      for (const topic_partition& p : partitions) lines += " " + p.topic + " " + std::to_string(p.partition);
+      lines += "\n";
+    }
+    return lines + "end\n";
+  }
+
+  /// Empty for what text() never wrote.
+  static std::optional<agreed_assignment> parse(std::string_view text) {
+    agreed_assignment a;
+    const auto word = [](std::string_view& line) {
+      const std::size_t end = std::min(line.find(' '), line.size());
+      const std::string_view first = line.substr(0, end);
+      line.remove_prefix(std::min(end + 1, line.size()));
+      return first;
+    };
+    const auto number = [](std::string_view digits, std::uint32_t& into) {
+      const auto done = std::from_chars(digits.data(), digits.data() + digits.size(), into);
+      return done.ec == std::errc{} && done.ptr == digits.data() + digits.size();
+    };
+    bool begun = false;
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      if (end == text.npos) return std::nullopt;
+      std::string_view line = text.substr(0, end);
+      text.remove_prefix(end + 1);
+      if (!begun) {
+        if (line != "leat assignment") return std::nullopt;
+        begun = true;
+        continue;
+      }
+      if (line == "end") return text.empty() ? std::optional(std::move(a)) : std::nullopt;
+      const std::string_view kind = word(line);
+      std::uint32_t n = 0;
+      if (!number(word(line), n)) return std::nullopt;
+      if (kind == "topic") {
+        a.topics[std::string(line)] = n;
+        continue;
+      }
+      if (kind != "member") return std::nullopt;
+      std::vector<topic_partition>& partitions = a.of_members[n];
+      while (!line.empty()) {
+        topic_partition p{std::string(word(line)), 0};
+        if (!number(word(line), p.partition)) return std::nullopt;
+        partitions.push_back(std::move(p));
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+class group_files {
+ public:
+  static constexpr const char* file_name = "group";
+  static constexpr std::string_view assignment_prefix = "assignment-";
+
+  /// Null when there is no such group.
+  static std::shared_ptr<group_files> open(const std::shared_ptr<storage::store_files>& store,
+                                           const std::string& name) {
+    check_name(name, *store);
+    while (auto directory = store->groups().open_directory(name)) {
+      auto [file, mode] = os::open_as_permitted(*directory, file_name);
+      if (!file) {
+        if (!still_named(*store, name, *directory)) continue;  // deleted right now
+        throw error(errc::foreign, directory->path(""), "no group: there is no group file in it");
+      }
+      auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
+      if (!opened->closed().is_set()) return opened;
+      if (still_named(*store, name, *directory)) {
+        throw error(errc::corrupt, directory->path(""), "the group is marked as deleted, but has its name");
+      }
+    }
+    return nullptr;
+  }
+
+  static std::shared_ptr<group_files> open_or_create(const std::shared_ptr<storage::store_files>& store,
+                                                     const std::string& name) {
+    for (;;) {
+      if (auto opened = open(store, name)) return opened;
+      if (!store->writable()) {
+        throw error(errc::permission_denied, store->groups().path(name),
+                    "cannot make a group in a store opened for reading");
+      }
+      storage::make_directory(store->groups(), name, store->directory_mode(),
+                              [&](os::directory& directory) { fill(directory, name, store->directory_mode() & 0666); });
+    }
+  }
+
+  group_files(std::shared_ptr<storage::store_files> store, std::string name, std::shared_ptr<os::directory> directory,
+              const os::file& file, os::access mode)
+      : store_(std::move(store)),
+        name_(std::move(name)),
+        directory_(std::move(directory)),
+        mapping_(file, sizeof(format::group_header), mode),
+        writable_(mode == os::access::read_write) {
+    const format::group_header h = header();
+    const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
+    if (h.magic != format::group_magic) fail(errc::foreign, "no group file");
+    if (h.version != format::version) {
+      fail(errc::wrong_version,
+           "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
+    }
+    if (h.checksum != format::header_checksum(h)) fail(errc::corrupt, "the header's checksum does not match");
+    if (h.name[format::group_name_bytes - 1] != 0 || h.name != name_) fail(errc::corrupt, "belongs to another group");
+    id_ = h.id;
+  }
+
+  const std::string& name() const noexcept { return name_; }
+  std::string path() const { return directory_->path(""); }
+  os::directory& directory() const noexcept { return *directory_; }
+  bool writable() const noexcept { return writable_; }
+  sync::revision generation() const noexcept { return sync::revision(header().generation); }
+  sync::revision handovers() const noexcept { return sync::revision(header().handovers); }
+  sync::flag closed() const noexcept { return sync::flag(header().closed); }
+  sync::counter evictions() const noexcept { return sync::counter(header().evictions); }
+  sync::counter fenced_commits() const noexcept { return sync::counter(header().fenced_commits); }
+
+  /// All members look again.
+  void advance_generation() const {
+    generation().advance();
+    store_->bell().ring(~std::uint32_t{0});
+  }
+  void announce_handover() const {
+    handovers().advance();
+    store_->bell().ring(~std::uint32_t{0});
+  }
+
+  // --- members ---
+
+  /// A new member, with its lease. Null when the group was deleted meanwhile: open it again.
+  std::shared_ptr<member_file> join(const member_profile& profile) const {
+    const auto number = static_cast<std::uint32_t>(sync::numbering(header().members_made).next());
+    auto member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
+    if (closed().is_set() || !still_named(*store_, name_, *directory_)) {
+      directory_->remove(member->name());
+      return nullptr;
+    }
+    advance_generation();
+    return member;
+  }
+
+  /// Those that have not been ended, by number. What ended ones left is removed.
+  std::vector<std::shared_ptr<member_file>> members() const {
+    std::vector<std::shared_ptr<member_file>> found;
+    for (const std::string& name : directory_->list()) {
+      if (!name.starts_with(member_file::name_prefix)) continue;
+      auto member = member_file::open(*directory_, name, id_);
+      if (member == nullptr) continue;
+      if (member->is_evicted()) {
+        if (writable_) forget(*member);
+        continue;
+      }
+      found.push_back(std::move(member));
+    }
+    std::ranges::sort(found, {}, [](const auto& m) { return m->number(); });
+    return found;
+  }
+
+  /// Whether `number` is a member's. Numbers are given once, so one that is none any more never is again.
+  bool is_member(std::uint32_t number) const { return directory_->status(member_file::file_name(number)).has_value(); }
+
+  /// Removes the file of a member that has ended, and tells the others.
+  void forget(const member_file& ended) const {
+    if (directory_->remove(ended.name())) advance_generation();
+  }
+
+  // --- assignments ---
+
+  std::optional<agreed_assignment> assignment(std::uint64_t generation) const {
+    const auto file = directory_->open(assignment_name(generation), os::access::read_only);
+    if (!file) return std::nullopt;
+    const std::uint64_t bytes = file->status().bytes;
+    if (bytes == 0) throw error(errc::truncated, file->path(), "the assignment is empty");
+    const os::mapping mapped(*file, bytes, os::access::read_only);
+    auto parsed = agreed_assignment::parse({reinterpret_cast<const char*>(mapped.data()), bytes});
+    if (!parsed) throw error(errc::corrupt, file->path(), "no assignment, or not a whole one");
+    return parsed;
+  }
+
+  /// The first to publish for a generation decides. Removes those of earlier ones.
+  void publish(std::uint64_t generation, const agreed_assignment& assignment) const {
+    const std::string text = assignment.text();
+    const std::string temporary = storage::temporary_name(storage::new_prefix);
+    os::file file = directory_->create(temporary, store_->directory_mode() & 0666);
+    try {
+      file.try_own();
+      file.reserve(text.size());
+      std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
+      if (directory_->rename(temporary, assignment_name(generation)) != os::rename_result::done) {
+        directory_->remove(temporary);
+        return;
+      }
+    } catch (...) {
+      directory_->remove(temporary);
+      throw;
+    }
+    for (const std::string& name : directory_->list()) {
+      if (generation_of(name).value_or(generation) < generation) directory_->remove(name);
+    }
+  }
+
+  /// Removes what dead members left under temporary names, and assignments of the past. How many files.
+  std::size_t remove_leftovers() const {
+    std::size_t removed = storage::remove_dead_temporaries(*directory_);
+    const std::uint64_t now = generation().observe();
+    for (const std::string& name : directory_->list()) {
+      if (generation_of(name).value_or(now) < now) removed += directory_->remove(name) ? 1 : 0;
+    }
+    return removed;
+  }
+
+  static bool still_named(const storage::store_files& store, const std::string& name, const os::directory& directory) {
+    return store.groups().leads_to(name, directory);
+  }
+
+ private:
+  static void check_name(const std::string& name, const storage::store_files& store) {
+    if (storage::is_legal_name(name)) return;
+    throw error(errc::name_invalid, store.groups().path(name.substr(0, 300)),
+                "a group's name has " + std::string(storage::legal_names));
+  }
+
+  static void fill(os::directory& directory, const std::string& name, mode_t mode) {
+    os::file file = directory.create(file_name, mode);
+    file.reserve(format::page_bytes);
+    const os::mapping mapped(file, format::page_bytes, os::access::read_write);
+    format::group_header header{};
+    header.magic = format::group_magic;
+    header.version = format::version;
+    header.id = os::random_bits<format::unique_id>();
+    name.copy(header.name, format::group_name_bytes - 1);
+    header.checksum = format::header_checksum(header);
+    std::memcpy(mapped.data(), &header, sizeof header);
+  }
+
+  static std::string assignment_name(std::uint64_t generation) {
+    return std::string(assignment_prefix) + std::to_string(generation);
+  }
+  static std::optional<std::uint64_t> generation_of(const std::string& name) {
+    if (!name.starts_with(assignment_prefix)) return std::nullopt;
+    std::uint64_t generation = 0;
+    const char* const begin = name.data() + assignment_prefix.size();
+    const auto done = std::from_chars(begin, name.data() + name.size(), generation);
+    if (done.ec != std::errc{} || done.ptr != name.data() + name.size()) return std::nullopt;
+    return generation;
+  }
+
+  const format::group_header& header() const noexcept {
+    return *reinterpret_cast<const format::group_header*>(mapping_.data());
+  }
+
+  std::shared_ptr<storage::store_files> store_;
+  std::string name_;
+  std::shared_ptr<os::directory> directory_;
+  os::mapping mapping_;
+  bool writable_;
+  format::unique_id id_{};
+};
+
+}  // namespace leat::group

@@ -1,0 +1,667 @@
+// A consumer's part in a group: joins, watches the others, hands over and takes over, commits, leaves.
+//
+// All of it happens in the consumer's own calls, poll() above all: there is no thread and no coordinator. A poll looks at
+// three shared words; when one of them has changed, there is work:
+//
+//     generation    members or topics have changed: agree on an assignment (group_files.hpp), give up what is another's
+//                   now, take what is this one's and free
+//     handovers     somebody has released something: take what this one waits for
+//     own file      the membership was ended: everything is lost, join again
+//
+// Every few milliseconds it looks for members without a lease (dead) and members that have not polled in their time
+// (stuck), and ends their membership. So a partition is only ever kept from its next owner by the one who has it.
+//
+// Threads    the consumer's.
+// Crash      see group_files.hpp and storage/group_offsets.hpp.
+#pragma once
+
+#include <leat/group/assignor.hpp>
+#include <leat/group/group_files.hpp>
+#include <leat/options.hpp>
+#include <leat/os/fork.hpp>
+#include <leat/result.hpp>
+#include <leat/storage/reader.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace leat::group {
+
+class participant final : public storage::attendant {
+ public:
+  /// Opens a topic of the consumer's types. Null when there is none of this name; throws wrong_type.
+  using opener = std::function<std::shared_ptr<storage::topic_log>(const std::string& name)>;
+
+  participant(std::shared_ptr<storage::store_files> store, storage::reader& reader, const consumer_options& options,
+              const storage::type_identity& value, const storage::type_identity& key, opener open_topic)
+      : store_(std::move(store)), reader_(reader), options_(options), open_topic_(std::move(open_topic)) {
+    const auto require = [&](bool condition, const char* field, const char* expected) {
+      if (condition) return;
+      throw error(errc::invalid_argument, store_->groups().path(options_.group.substr(0, 300)),
+                  std::string(field) + " is outside its limits, expected " + expected);
+    };
+    require(options.client_id.size() <= 200, "client_id", "200 bytes at most");
+    require(options.group_instance_id.size() <= 249 && options.group_instance_id.find('\n') == std::string::npos,
+            "group_instance_id", "one line of 249 bytes at most");
+    require(options.max_poll_interval.count() > 0, "max_poll_interval", "more than 0");
+    require(options.session_timeout.count() > 0, "session_timeout", "more than 0");
+    require(options.auto_commit_interval.count() > 0, "auto_commit_interval", "more than 0");
+    const auto limited = [](std::chrono::nanoseconds d) {
+      return static_cast<std::uint64_t>(std::min<std::chrono::nanoseconds>(d, std::chrono::hours(24 * 3650)).count());
+    };
+    profile_.id = (options.client_id.empty() ? "consumer" : options.client_id) + "-" + os::random_name();
+    profile_.instance = options.group_instance_id;
+    profile_.client = options.client_id;
+    profile_.assignor = assignor_.name;
+    profile_.value_type = value.fingerprint;
+    profile_.key_type = key.fingerprint;
+    profile_.max_poll_nanoseconds = limited(options.max_poll_interval);
+    profile_.session_nanoseconds = limited(options.session_timeout);
+  }
+
+  participant(const participant&) = delete;
+  participant& operator=(const participant&) = delete;
+
+  /// In the destructor of a consumer; what fails is left to the others, as after a death.
+  ~participant() override {
+    try {
+      leave();
+    } catch (...) {
+      member_.reset();
+    }
+  }
+
+  /// Replaces what it was subscribed to. The next poll joins.
+  void subscribe(std::vector<std::string> topics, bool is_pattern, rebalance_listener listener) {
+    if (is_pattern) {
+      pattern_ = expression(topics.front());
+    } else {
+      for (const std::string& name : topics) {
+        if (!storage::is_legal_name(name)) {
+          throw error(errc::name_invalid, store_->topics().path(name.substr(0, 300)),
+                      "a topic's name has " + std::string(storage::legal_names));
+        }
+      }
+      std::ranges::sort(topics);
+      topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+      for (const std::string& name : topics) open_topic_(name);  // throws wrong_type now rather than later
+    }
+    if (member_ != nullptr) leave();
+    listener_ = std::move(listener);
+    profile_.is_pattern = is_pattern;
+    profile_.subscription = std::move(topics);
+    subscribed_ = true;
+    replaced_ = false;
+    first_seen_.reset();
+  }
+
+  /// Leaves the group. What it has is committed first where auto commit is on.
+  void unsubscribe() {
+    leave();
+    subscribed_ = false;
+  }
+
+  // --- storage::attendant ---
+
+  errc attend() override {
+    if (replaced_) return fail_replaced();
+    if (!subscribed_ || busy_) return errc::ok;
+    const guard working(busy_);
+    const std::int64_t now = os::monotonic_coarse();
+    if (member_ == nullptr) join(now);
+    if (!member_->is_current() || group_->closed().is_set()) [[unlikely]] {
+      replaced_ = member_->is_replaced();
+      lose();
+      if (replaced_) return fail_replaced();
+      join(now);
+    }
+    if (now != polled_) {  // the coarse clock has ticked: every few milliseconds
+      polled_ = now;
+      member_->polled(now);
+      commit_if_due(now);
+      watch(now);
+    }
+    if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
+      if (const errc failure = look_at_topics(); failure != errc::ok) return failure;
+    }
+    if (group_->generation().observe() != generation_) [[unlikely]]
+      rebalance();
+    if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
+    return errc::ok;
+  }
+
+  clock::time_point due() const noexcept override {
+    if (!subscribed_) return clock::time_point::max();
+    const bool watches = !peers_.empty() || !wanted_.empty();
+    return clock::now() + (watches ? watch_interval : idle_interval);
+  }
+
+  bool stirred() const noexcept override {
+    if (member_ == nullptr) return subscribed_;
+    return !member_->is_current() || group_->generation().observe() != generation_ ||
+           (!wanted_.empty() && group_->handovers().observe() != handovers_) ||
+           store_->topics_revision().observe() != topics_seen_;
+  }
+
+  // --- offsets ---
+
+  /// Everything that polls have returned. fenced: some of it belongs to others now; the rest is committed.
+  errc commit() {
+    errc outcome = errc::ok;
+    for (tenure& t : tenures_) {
+      if (const errc failure = commit_position(t); failure != errc::ok) outcome = failure;
+    }
+    return outcome;
+  }
+
+  errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+    for (tenure& t : tenures_) {
+      if (t.log->name() != topic || t.partition != partition) continue;
+      const errc failure = t.offsets->commit(partition, {t.epoch, member_->number()}, offset, metadata);
+      if (failure == errc::ok) t.committed = metadata.empty() ? offset : none;
+      return noted(failure);
+    }
+    return noted(errc::fenced);
+  }
+
+  std::vector<topic_partition> owned() const {
+    std::vector<topic_partition> list;
+    for (const tenure& t : tenures_) list.push_back({t.log->name(), t.partition});
+    return list;
+  }
+
+  const std::string& member_id() const noexcept { return profile_.id; }
+  std::uint64_t generation() const noexcept { return member_ == nullptr ? 0 : generation_; }
+
+ private:
+  static constexpr std::chrono::milliseconds watch_interval{2};
+  static constexpr std::chrono::milliseconds idle_interval{100};
+  static constexpr std::size_t most_looks = 16;  // members that one look of one process takes in
+  static constexpr std::int64_t retry_after = 5'000'000;
+  static constexpr std::uint64_t none = ~std::uint64_t{0};
+
+  /// A partition that this member has, in its tenure.
+  struct tenure {
+    std::shared_ptr<storage::topic_log> log;
+    std::shared_ptr<storage::group_offsets> offsets;
+    std::uint32_t partition;
+    std::uint32_t epoch;
+    std::uint64_t committed;  // what is committed, as far as this member knows
+    storage::reader::assigned* reading;
+  };
+
+  /// A callback that polls must not work on what is being worked on.
+  class guard {
+   public:
+    explicit guard(bool& busy) noexcept : busy_(busy) { busy_ = true; }
+    ~guard() { busy_ = false; }
+    guard(const guard&) = delete;
+    guard& operator=(const guard&) = delete;
+
+   private:
+    bool& busy_;
+  };
+
+  std::regex expression(const std::string& pattern) const {
+    try {
+      return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
+    } catch (const std::regex_error& e) {
+      throw error(errc::invalid_argument, store_->topics().path(""),
+                  "\"" + pattern.substr(0, 300) + "\" is no regular expression: " + e.what());
+    }
+  }
+
+  // --- joining and leaving ---
+
+  void join(std::int64_t now) {
+    for (;;) {
+      group_ = group_files::open_or_create(store_, options_.group);
+      if (!group_->writable()) {
+        throw error(errc::permission_denied, group_->path(), "the group cannot be joined with this user's permissions");
+      }
+      const auto members = group_->members();
+      for (const auto& m : members) {
+        const member_profile other = m->profile();
+        if (other.assignor != profile_.assignor && m->look(now) == member_file::state::alive) {
+          throw error(errc::conflicting_options, group_->path(),
+                      "the group uses the assignor " + other.assignor + ", but " + profile_.assignor + " was asked for");
+        }
+      }
+      member_ = come_back(members, now);
+      if (member_ == nullptr) member_ = group_->join(profile_);
+      if (member_ != nullptr) break;
+    }
+    generation_ = none;
+    topics_seen_ = none;
+    polled_ = 0;
+  }
+
+  /// A static member takes its place again, and whoever had it is fenced. Null: it has none.
+  std::shared_ptr<member_file> come_back(const std::vector<std::shared_ptr<member_file>>& members, std::int64_t now) {
+    if (profile_.instance.empty()) return nullptr;
+    for (const auto& m : members) {
+      member_profile before = m->profile();
+      if (before.instance != profile_.instance) continue;
+      std::string id = std::exchange(before.id, profile_.id);
+      if (before == profile_ && m->take_over(now)) {
+        profile_.id = std::move(id);
+        return m;
+      }
+      if (m->evict(format::replaced)) group_->forget(*m);  // it comes back as somebody else
+    }
+    return nullptr;
+  }
+
+  /// Gives everything up in good order.
+  void leave() {
+    if (member_ == nullptr) return;
+    if (os::fork_generation() != fork_generation_) {  // the child of a fork: the membership is its parent's
+      member_.reset();
+      return;
+    }
+    const guard working(busy_);
+    if (member_->is_current()) {
+      if (options_.enable_auto_commit) commit();
+      std::exception_ptr thrown;
+      try {
+        tell(listener_.revoked, owned());
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      if (!member_->is_static()) {  // a static one may come back, and finds all as it was
+        const bool alone = is_alone();
+        for (const tenure& t : tenures_) {
+          if (alone && !t.offsets->committed_position(t.partition)) t.offsets->begun(t.partition).clear();
+          t.offsets->release(t.partition, t.epoch, member_->number());
+        }
+        if (member_->leave()) group_->forget(*member_);
+      }
+      if (thrown) {
+        reset();
+        std::rethrow_exception(thrown);
+      }
+    } else {
+      tell(listener_.lost, owned());
+    }
+    reset();
+  }
+
+  /// What it had belongs to others, or soon will.
+  void lose() {
+    const std::vector<topic_partition> gone = owned();
+    reset();
+    tell(listener_.lost, gone);
+  }
+
+  void reset() {
+    reader_.release();
+    for (const tenure& t : tenures_) reader_.drop(*t.log, t.partition);
+    tenures_.clear();
+    wanted_.clear();
+    peers_.clear();
+    known_.clear();
+    logs_.clear();
+    offsets_.clear();
+    if (member_ != nullptr) member_->rest();
+    member_.reset();
+  }
+
+  errc fail_replaced() {
+    return reader_.fail(errc::fenced, store_->groups().path(options_.group),
+                        "another member with the instance id " + profile_.instance + " has taken this one's place");
+  }
+
+  bool is_alone() const {
+    const std::int64_t now = os::monotonic_coarse();
+    return std::ranges::none_of(group_->members(), [&](const auto& m) {
+      return m->number() != member_->number() && m->look(now) == member_file::state::alive;
+    });
+  }
+
+  // --- the others ---
+
+  void watch(std::int64_t now) {
+    const std::size_t looks = std::min(peers_.size(), most_looks);
+    for (std::size_t i = 0; i < looks; ++i) {
+      if (next_peer_ >= peers_.size()) next_peer_ = 0;
+      member_file& peer = *peers_[next_peer_++];
+      switch (peer.look(now)) {
+        case member_file::state::alive: continue;
+        case member_file::state::dead:
+        case member_file::state::stuck:
+          if (!peer.evict()) break;
+          group_->evictions().add(1);
+          [[fallthrough]];
+        case member_file::state::evicted: group_->forget(peer); break;
+      }
+      std::erase_if(peers_, [&](const auto& p) { return p.get() == &peer; });
+      return;  // the generation has advanced
+    }
+  }
+
+  // --- topics ---
+
+  /// Opens what it is subscribed to. closed: a topic that it was subscribed to by name was deleted.
+  errc look_at_topics() {
+    const std::uint64_t seen = store_->topics_revision().observe();
+    errc outcome = errc::ok;
+    for (auto l = logs_.begin(); l != logs_.end();) {
+      if (!l->second->closed()) {
+        l->second->refresh();
+        ++l;
+        continue;
+      }
+      drop_topic(*l->second);
+      if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, l->second->path(), "the topic was deleted");
+      l = logs_.erase(l);
+    }
+    if (profile_.is_pattern) {
+      for (const std::string& name : storage::topic_log::names(*store_)) {
+        if (logs_.contains(name) || !std::regex_match(name, *pattern_)) continue;
+        try {
+          if (auto log = open_topic_(name)) logs_.emplace(name, std::move(log));
+        } catch (const error& e) {
+          if (e.code() != errc::wrong_type) throw;
+        }
+      }
+    } else {
+      for (const std::string& name : profile_.subscription) {
+        if (logs_.contains(name)) continue;
+        if (auto log = open_topic_(name)) logs_.emplace(name, std::move(log));
+      }
+    }
+    topics_seen_ = seen;
+    begin_new_partitions();
+    if (generation_ != none && !matches(known_)) group_->generation().advance_from(generation_);
+    return outcome;
+  }
+
+  /// Partitions that came after this member had looked first: `latest` is what was sent since then, so all of them.
+  void begin_new_partitions() {
+    const bool first_look = !first_seen_.has_value();
+    if (first_look) first_seen_.emplace();
+    for (const auto& [name, log] : logs_) {
+      std::uint32_t& seen = (*first_seen_)[name];
+      if (!first_look && options_.auto_offset_reset == offset_reset::latest && seen < log->partitions()) {
+        const auto offsets = log->open_group(options_.group);
+        for (std::uint32_t id = seen; id < log->partitions(); ++id) {
+          offsets->begun(id).set_first(log->partition(id).start_offset().observe());
+        }
+      }
+      seen = log->partitions();
+    }
+  }
+
+  /// The topics and numbers of partitions on which an assignment rests are those that this member sees.
+  bool matches(const std::map<std::string, std::uint32_t>& topics) const {
+    for (const auto& [name, log] : logs_) {
+      const auto found = topics.find(name);
+      if (found == topics.end() || found->second != log->partitions()) return false;
+    }
+    return true;
+  }
+
+  void drop_topic(const storage::topic_log& log) {
+    std::vector<topic_partition> gone;
+    for (const tenure& t : tenures_) {
+      if (t.log.get() != &log) continue;
+      gone.push_back({log.name(), t.partition});
+      reader_.drop(log, t.partition);
+    }
+    std::erase_if(tenures_, [&](const tenure& t) { return t.log.get() == &log; });
+    std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == log.name(); });
+    offsets_.erase(log.name());
+    tell(listener_.lost, gone);
+  }
+
+  // --- rebalancing ---
+
+  void rebalance() {
+    agreed_assignment agreed;
+    for (;;) {
+      const std::uint64_t generation = group_->generation().observe();
+      auto found = group_->assignment(generation);
+      if (!found) {
+        group_->publish(generation, compute());
+        found = group_->assignment(generation);
+      }
+      if (group_->generation().observe() != generation || !found) continue;
+      generation_ = generation;
+      agreed = std::move(*found);
+      break;
+    }
+    known_ = agreed.topics;
+    if (!matches(known_)) group_->generation().advance_from(generation_);  // it was computed before a topic came
+    peers_.clear();
+    for (auto& m : group_->members()) {
+      if (m->number() != member_->number()) peers_.push_back(std::move(m));
+    }
+    const auto mine = agreed.of_members.find(member_->number());
+    std::vector<topic_partition> target = mine == agreed.of_members.end() ? std::vector<topic_partition>{} : mine->second;
+    std::erase_if(target, [&](const topic_partition& p) {
+      const auto log = logs_.find(p.topic);
+      return log == logs_.end() || p.partition >= log->second->partitions();
+    });
+    give_up_all_but(target);
+    std::erase_if(target, [&](const topic_partition& p) {
+      return std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
+    });
+    wanted_ = std::move(target);
+    take_over(os::monotonic_coarse());
+  }
+
+  static bool is(const tenure& t, const topic_partition& p) { return t.partition == p.partition && t.log->name() == p.topic; }
+
+  agreed_assignment compute() const {
+    agreed_assignment result;
+    std::vector<group_member> members;
+    std::vector<std::uint32_t> numbers;
+    std::map<std::string, std::shared_ptr<storage::topic_log>> opened;
+    const std::vector<std::string> names = storage::topic_log::names(*store_);
+    for (const auto& file : group_->members()) {
+      const member_profile p = file->profile();
+      std::vector<std::string> topics;
+      std::optional<std::regex> pattern;
+      if (p.is_pattern && !p.subscription.empty()) pattern = expression(p.subscription.front());
+      for (const std::string& name : names) {
+        const bool asked =
+            pattern ? std::regex_match(name, *pattern) : std::ranges::find(p.subscription, name) != p.subscription.end();
+        if (!asked) continue;
+        auto known = opened.find(name);
+        if (known == opened.end()) {
+          known = opened.emplace(name, storage::topic_log::open_untyped(store_, name)).first;
+        }
+        if (known->second == nullptr) continue;
+        const format::topic_header& h = known->second->header();
+        const auto fits = [](std::uint64_t asked_type, std::uint64_t has) { return asked_type == 0 || asked_type == has; };
+        if (fits(p.value_type, h.value_type) && fits(p.key_type, h.key_type)) topics.push_back(name);
+      }
+      members.push_back({p.id, p.instance, std::move(topics), {}});
+      numbers.push_back(file->number());
+    }
+    for (const auto& [name, log] : opened) {
+      if (log == nullptr) continue;
+      result.topics[name] = log->partitions();
+      const auto offsets = log->find_group(options_.group);
+      if (offsets == nullptr) continue;
+      for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
+        const auto owner = std::ranges::find(numbers, offsets->owner(id).member);
+        if (owner != numbers.end()) members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
+      }
+    }
+    const assignment assigned = assignor_.assign(members, result.topics);
+    if (assigned.size() != members.size()) {
+      throw error(errc::invalid_argument, group_->path(),
+                  "the assignor " + assignor_.name + " returned " + std::to_string(assigned.size()) +
+                      " lists for " + std::to_string(members.size()) + " members");
+    }
+    std::set<topic_partition> given;
+    for (std::size_t i = 0; i < assigned.size(); ++i) {
+      for (const topic_partition& p : assigned[i]) {
+        const auto topic = result.topics.find(p.topic);
+        if (topic == result.topics.end() || p.partition >= topic->second || !given.insert(p).second) {
+          throw error(errc::invalid_argument, group_->path(),
+                      "the assignor " + assignor_.name + " gave away partition " + std::to_string(p.partition) + " of " +
+                          p.topic + ", which is not there or was given before");
+        }
+      }
+      result.of_members[numbers[i]] = assigned[i];
+    }
+    return result;
+  }
+
+  /// Releases what is another's from now on.
+  void give_up_all_but(const std::vector<topic_partition>& target) {
+    std::vector<topic_partition> leaving;
+    for (const tenure& t : tenures_) {
+      if (std::ranges::none_of(target, [&](const topic_partition& p) { return is(t, p); })) {
+        leaving.push_back({t.log->name(), t.partition});
+      }
+    }
+    if (leaving.empty()) return;
+    const auto goes = [&](const tenure& t) {
+      return std::ranges::any_of(leaving, [&](const topic_partition& p) { return is(t, p); });
+    };
+    for (tenure& t : tenures_) {
+      if (goes(t) && options_.enable_auto_commit) commit_position(t);
+    }
+    std::exception_ptr thrown;
+    try {
+      tell(listener_.revoked, leaving);
+    } catch (...) {
+      thrown = std::current_exception();  // others wait for them all the same
+    }
+    for (const tenure& t : tenures_) {
+      if (!goes(t)) continue;
+      t.offsets->release(t.partition, t.epoch, member_->number());
+      reader_.drop(*t.log, t.partition);
+    }
+    std::erase_if(tenures_, goes);
+    group_->announce_handover();
+    if (thrown) std::rethrow_exception(thrown);
+  }
+
+  /// Takes what it waits for and is free: nobody's, or that of one who is no member any more.
+  void take_over(std::int64_t now) {
+    retry_ = now + retry_after;
+    handovers_ = group_->handovers().observe();  // before the looks: what is released behind them is seen next time
+    std::vector<topic_partition> taken;
+    std::vector<topic_partition> rest;
+    for (topic_partition& p : wanted_) {
+      (try_take(p) ? taken : rest).push_back(std::move(p));
+    }
+    wanted_ = std::move(rest);
+    if (!taken.empty()) tell(listener_.assigned, taken);
+  }
+
+  bool try_take(const topic_partition& p) {
+    const auto& log = logs_.at(p.topic);
+    auto& offsets = offsets_[p.topic];
+    if (offsets == nullptr) offsets = log->open_group(options_.group);
+    offsets->reserve(log->partitions());
+    const format::owner_value seen = offsets->owner(p.partition);
+    if (seen.member != 0 && seen.member != member_->number() && group_->is_member(seen.member)) return false;
+    const auto epoch = offsets->take(p.partition, seen, member_->number());
+    if (!epoch) return false;
+    if (!member_->is_current()) {  // ended meanwhile: it would be nobody's otherwise until somebody looks
+      offsets->release(p.partition, *epoch, member_->number());
+      return false;
+    }
+    std::uint64_t committed = none;
+    storage::reader::assigned& reading = begin_reading(log, *offsets, p.partition, committed);
+    tenures_.push_back({log, offsets, p.partition, *epoch, committed, &reading});
+    return true;
+  }
+
+  /// From what is committed; else from where the group began; else from where the reset policy says.
+  storage::reader::assigned& begin_reading(const std::shared_ptr<storage::topic_log>& log,
+                                           const storage::group_offsets& offsets, std::uint32_t id,
+                                           std::uint64_t& committed) {
+    if (const auto position = offsets.committed_position(id)) {
+      committed = *position;
+      return reader_.add(log, id, *position);
+    }
+    const sync::first_offset begun = offsets.begun(id);
+    if (begun.observe() == sync::first_offset::unset) {
+      if (const auto begin = reader_.by_policy(log->partition(id))) begun.set_first(*begin);
+    }
+    const std::uint64_t from = begun.observe();
+    return reader_.add(log, id, from == sync::first_offset::unset ? std::nullopt : std::optional(from));
+  }
+
+  // --- commits ---
+
+  errc commit_position(tenure& t) {
+    if (!t.reading->positioned) return errc::ok;
+    const std::uint64_t position = t.reading->cursor.position();
+    if (position == t.committed) return errc::ok;
+    if (t.committed == none && !t.offsets->committed_position(t.partition) &&
+        position == t.offsets->begun(t.partition).observe()) {
+      return errc::ok;  // nothing was read
+    }
+    const errc failure = t.offsets->commit(t.partition, {t.epoch, member_->number()}, position);
+    if (failure == errc::ok) t.committed = position;
+    return noted(failure);
+  }
+
+  errc noted(errc failure) const {
+    if (failure == errc::fenced && group_ != nullptr) group_->fenced_commits().add(1);
+    return failure;
+  }
+
+  /// Java's rule: at a poll, when the interval is over, what earlier polls returned.
+  void commit_if_due(std::int64_t now) {
+    if (!options_.enable_auto_commit || now < next_commit_) return;
+    if (next_commit_ != 0) commit();
+    next_commit_ = now + std::min<std::int64_t>(options_.auto_commit_interval.count(), std::int64_t{1} << 60);
+  }
+
+  static void tell(const std::function<void(std::span<const topic_partition>)>& callback,
+                   const std::vector<topic_partition>& partitions) {
+    if (callback && !partitions.empty()) callback(partitions);
+  }
+
+  std::shared_ptr<storage::store_files> store_;
+  storage::reader& reader_;
+  const consumer_options options_;
+  const assignor assignor_ = options_.assignor.value_or(cooperative_sticky_assignor());
+  opener open_topic_;
+  const std::uint32_t fork_generation_ = os::fork_generation();
+  member_profile profile_;
+  std::optional<std::regex> pattern_;
+  rebalance_listener listener_;
+  bool subscribed_ = false;
+  bool busy_ = false;
+  bool replaced_ = false;
+
+  std::shared_ptr<group_files> group_;
+  std::shared_ptr<member_file> member_;
+  std::vector<std::shared_ptr<member_file>> peers_;
+  std::size_t next_peer_ = 0;
+  std::uint64_t generation_ = none;
+  std::uint64_t handovers_ = 0;
+  std::uint64_t topics_seen_ = none;
+  std::int64_t polled_ = 0;
+  std::int64_t retry_ = 0;
+  std::int64_t next_commit_ = 0;
+  std::map<std::string, std::shared_ptr<storage::topic_log>> logs_;  // subscribed topics that are there
+  std::optional<std::map<std::string, std::uint32_t>> first_seen_;    // partitions that it has seen of each topic
+  std::map<std::string, std::uint32_t> known_;                        // what the assignment rests on
+  std::map<std::string, std::shared_ptr<storage::group_offsets>> offsets_;
+  std::vector<tenure> tenures_;
+  std::vector<topic_partition> wanted_;
+};
+
+}  // namespace leat::group

@@ -1,0 +1,38 @@
+// Committing for a group without being a member: for a consumer that names its partitions itself, and for administration.
+//
+// It may, where no member has the partition. A member that takes it at that moment begins behind the commit, or the commit
+// fails: both go through the same word.
+#pragma once
+
+#include <leat/group/group_files.hpp>
+#include <leat/storage/topic_log.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace leat::group {
+
+class standalone {
+ public:
+  standalone(std::shared_ptr<storage::store_files> store, std::string group)
+      : store_(std::move(store)), name_(std::move(group)), group_(group_files::open_or_create(store_, name_)) {}
+
+  const std::string& name() const noexcept { return name_; }
+
+  /// fenced: a member has the partition.
+  errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata = {}) {
+    if (group_->closed().is_set()) group_ = group_files::open_or_create(store_, name_);
+    const auto offsets = log.open_group(name_);
+    const std::uint32_t owner = offsets->owner(partition).member;
+    if (owner != 0 && group_->is_member(owner)) return errc::fenced;
+    return offsets->commit_unowned(partition, offset, metadata);
+  }
+
+ private:
+  std::shared_ptr<storage::store_files> store_;
+  std::string name_;
+  std::shared_ptr<group_files> group_;
+};
+
+}  // namespace leat::group

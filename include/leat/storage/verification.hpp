@@ -1,0 +1,146 @@
+// Verification: reads everything of a partition that can be read, and says what is wrong with it.
+//
+// Slots must describe records within the data area, their sizes must fit, no two records may overlap, the segments must
+// follow one another without a gap. Records that are appended meanwhile do no harm.
+#pragma once
+
+#include <leat/format/record.hpp>
+#include <leat/storage/partition.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace leat {
+
+/// Something that verify() found.
+struct finding {
+  std::string path;  // of the file
+  std::string what;  // what was found, and what was expected
+  errc code;
+};
+
+}  // namespace leat
+
+namespace leat::storage {
+
+namespace verification_detail {
+
+/// Why the parts of a full record do not fit in it; empty: they do.
+inline std::string defect_of_full(const std::byte* record, std::uint64_t bytes) {
+  const auto& stored = *reinterpret_cast<const format::full_prefix*>(record);
+  const std::int32_t value = sync::read_once(stored.value_bytes);
+  const std::int32_t key = sync::read_once(stored.key_bytes);
+  const std::uint32_t headers = sync::read_once(stored.headers_bytes);
+  if (value < format::null_size || key < format::null_size) return "a negative size";
+  const auto value_bytes = static_cast<std::uint64_t>(std::max(value, 0));
+  const auto key_bytes = static_cast<std::uint64_t>(std::max(key, 0));
+  if (format::full_size(value_bytes, key_bytes, headers) > bytes) return "parts that are larger than the record";
+  const std::byte* at = record + format::record_layout::key_at(value_bytes) + key_bytes;
+  for (std::uint64_t rest = headers; rest != 0;) {
+    if (rest < format::header_prefix) return "a header that is cut off";
+    std::int32_t sizes[2];
+    std::memcpy(sizes, at, sizeof sizes);
+    const std::uint64_t name = static_cast<std::uint32_t>(sizes[0]);
+    const std::uint64_t content = sizes[1] == format::null_size ? 0 : static_cast<std::uint32_t>(sizes[1]);
+    if (format::header_prefix + name + content > rest) return "a header that is larger than the headers";
+    at += format::header_prefix + name + content;
+    rest -= format::header_prefix + name + content;
+  }
+  return {};
+}
+
+inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t count, const std::string& path,
+                           std::vector<finding>& findings) {
+  const format::segment_geometry& g = s.geometry();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> places;  // begin and end of each record
+  places.reserve(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const format::slot_word word = s.slots().observe(i);
+    const std::string where = "offset " + std::to_string(base + i) + ": ";
+    if (!format::is_sound(word, g.data_begin(), g.segment_bytes)) {
+      findings.push_back({path, where + "the slot does not describe a record within the segment", errc::corrupt});
+      continue;
+    }
+    const std::uint64_t begin = format::slot_position(word);
+    const std::uint64_t extent = format::slot_extent(word);
+    const bool compact = format::is_kind(word, format::record_kind::compact);
+    const std::uint64_t bytes = compact ? format::compact_size(extent) : extent * format::record_alignment;
+    if (!compact) {
+      const std::string defect = defect_of_full(s.bytes() + begin, bytes);
+      if (!defect.empty()) findings.push_back({path, where + "the record has " + defect, errc::corrupt});
+    }
+    places.emplace_back(begin, begin + bytes);
+  }
+  std::ranges::sort(places);
+  for (std::size_t i = 1; i < places.size(); ++i) {
+    if (places[i].first < places[i - 1].second) {
+      findings.push_back(
+          {path, "two records overlap at byte " + std::to_string(places[i].first) + " of the file", errc::corrupt});
+    }
+  }
+}
+
+}  // namespace verification_detail
+
+inline void verify(partition& p, std::vector<finding>& findings) {
+  const os::directory& directory = *p.topic().directory;
+  partition::extent extent{};
+  try {
+    extent = p.segments();
+  } catch (const error& e) {
+    findings.push_back({e.path(), e.reason(), errc::corrupt});
+    return;
+  }
+  std::optional<std::uint64_t> expected_base;
+  for (std::uint64_t sequence = extent.start; sequence < extent.begun; ++sequence) {
+    const std::string path = directory.path(p.name(sequence));
+    pinned_segment s;
+    try {
+      const partition::opened outcome = p.open(sequence, os::access::read_only, s);
+      if (outcome != partition::opened::pinned) {
+        expected_base.reset();
+        if (p.topic().closed.is_set() || p.start_sequence().observe() > sequence) continue;  // gone meanwhile
+        findings.push_back({path, "the segment is missing", errc::not_found});
+        continue;
+      }
+    } catch (const error& e) {
+      findings.push_back({path, e.reason(), static_cast<errc>(e.code().value())});
+      expected_base.reset();
+      continue;
+    }
+    const std::uint64_t base = s->base_offset().observe();
+    if (base == sync::settled_word::unset) {
+      findings.push_back({path, "a segment that has begun has no base offset", errc::corrupt});
+      expected_base.reset();
+      continue;
+    }
+    if (expected_base && base != *expected_base) {
+      findings.push_back({path, "begins at offset " + std::to_string(base) + ", expected " + std::to_string(*expected_base),
+                          errc::corrupt});
+    }
+    // Not first_without_record(), which searches for the end of what it takes for a prefix.
+    const sync::slot_array slots = s->slots();
+    std::uint64_t count = 0;
+    while (count < slots.size() && slots.observe(count) != format::slot_free &&
+           slots.observe(count) != format::slot_sealed) {
+      ++count;
+    }
+    if (!slots.ends_at(count) && sequence + 1 < p.begun().observe()) {
+      findings.push_back({path, "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
+                          errc::corrupt});
+    }
+    for (std::uint64_t i = count + (slots.ends_at(count) ? 1 : 0); slots.ends_at(count) && i < slots.size(); ++i) {
+      if (slots.observe(i) == format::slot_free) continue;
+      findings.push_back({path, "slot " + std::to_string(i) + " is taken behind the end", errc::corrupt});
+      break;
+    }
+    verification_detail::verify_records(*s, base, count, path, findings);
+    expected_base = base + count;
+  }
+}
+
+}  // namespace leat::storage
