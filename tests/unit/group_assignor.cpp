@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace unit_group_assignor {
 
 using leat::group_member;
 using leat::topic_partition;
@@ -494,4 +494,4 @@ TEST_CASE("assignors work with a hundred topics of a thousand partitions and a h
   CHECK(shares(leat::assign_sticky(different, counts)) == std::set<std::size_t>{1024});
 }
 
-}  // namespace
+}  // namespace unit_group_assignor
