@@ -88,6 +88,7 @@ struct segment_description {
   std::uint64_t used_bytes;  // header, slots and what producers have taken of the data area
   bool sealed;
   std::optional<timestamp> largest_timestamp;  // empty: no records
+  std::string defect;                          // why it cannot be read, where it cannot; then the rest is not known
 };
 
 /// What clean() has removed.
@@ -165,16 +166,24 @@ class admin {
     std::vector<segment_description> list;
     const auto [first, begun] = partition.segments();
     for (std::uint64_t sequence = first; sequence < begun; ++sequence) {
+      const std::string path = log->directory().path(partition.name(sequence));
       storage::pinned_segment s;
-      if (partition.open(sequence, partition.mode(), s) != storage::partition::opened::pinned) continue;
+      try {
+        if (partition.open(sequence, partition.mode(), s) == storage::partition::opened::retired) continue;
+        if (!s) throw error(errc::not_found, path, "the segment is missing");
+      } catch (const error& e) {
+        list.push_back({sequence, path, 0, 0, 0, 0, false, std::nullopt, e.reason()});
+        continue;
+      }
       const std::uint64_t base = s->base_offset().observe();
       const std::uint64_t count = s->slots().first_without_record(0);
       const std::int64_t largest = storage::largest_timestamp(*s);
-      list.push_back({sequence, log->directory().path(partition.name(sequence)), base, base + count,
+      list.push_back({sequence, path, base, base + count,
                       s->geometry().segment_bytes,
                       std::min(s->data_tail().approximate(), s->geometry().segment_bytes), s->slots().ends_at(count),
                       largest == storage::no_timestamp ? std::nullopt
-                                                       : std::optional(timestamp(std::chrono::nanoseconds(largest)))});
+                                                       : std::optional(timestamp(std::chrono::nanoseconds(largest))),
+                      {}});
     }
     return list;
   }

@@ -185,7 +185,7 @@ storage::type_identity identity_of() {
 template <class T>
 storage::type_identity subscribed_identity() {
   storage::type_identity identity = identity_of<T>();
-  if constexpr (std::same_as<T, bytes_view>) identity.fingerprint = 0;
+  if constexpr (std::same_as<T, bytes_view>) identity.fingerprint = storage::any_type;
   return identity;
 }
 

@@ -228,16 +228,12 @@ class consumer {
   template <class V, class K>
   static std::shared_ptr<storage::topic_log> open(const std::shared_ptr<storage::store_files>& store,
                                                   const std::string& name) {
-    if constexpr (std::same_as<V, bytes_view> && std::same_as<K, bytes_view>) {
-      return storage::topic_log::open_untyped(store, name);
-    } else {
-      try {
-        return storage::topic_log::open(store, name, {.mode = open_mode::open}, detail::identity_of<V>(),
-                                        detail::identity_of<K>());
-      } catch (const error& e) {
-        if (e.code() == errc::not_found) return nullptr;
-        throw;
-      }
+    try {
+      return storage::topic_log::open(store, name, {.mode = open_mode::open}, detail::subscribed_identity<V>(),
+                                      detail::subscribed_identity<K>());
+    } catch (const error& e) {
+      if (e.code() == errc::not_found && store->topics().open_directory(name) == nullptr) return nullptr;
+      throw;
     }
   }
 

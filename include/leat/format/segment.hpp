@@ -23,7 +23,7 @@ namespace leat::format {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t version = 2;
 inline constexpr std::uint64_t page_bytes = 4096;
 inline constexpr std::uint64_t unset = ~std::uint64_t{0};
 

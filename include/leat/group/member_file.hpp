@@ -101,6 +101,7 @@ class member_file {
       : name_(std::move(name)),
         mapping_(file, checked_size(file), mode),
         locks_(std::move(locks)),
+        writable_(mode == os::access::read_write),
         header_copy_(header()) {
     const format::member_header& h = header_copy_;
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
@@ -175,7 +176,7 @@ class member_file {
   bool take_over(std::int64_t monotonic) {
     for (;;) {
       const std::uint64_t seen = incarnation().observe();
-      if (has_ended(seen)) return false;
+      if (has_ended(seen) || !writable_) return false;
       if (locks_.try_exclusive(seen + 1) != os::lock_file::refusal::none) continue;  // another comes back as well
       if (incarnation().pass(seen, seen + 1)) {
         leased_ = seen + 1;
@@ -207,23 +208,25 @@ class member_file {
     const bool leased = locks_.is_locked_by_another(life);
     const sync::setting lost(header().lost_since);
     if (leased) {
+      if (writable_ && lost.observe() != 0) lost.set(0);
       const std::uint64_t deadline = sync::setting(header().poll_deadline).observe();
       return deadline < static_cast<std::uint64_t>(monotonic) ? state::stuck : state::alive;
     }
     if (!is_static()) return state::dead;
-    const std::uint64_t since = lost.observe();
-    if (since == 0) {
-      lost.set(static_cast<std::uint64_t>(monotonic));
+    const auto since = static_cast<std::int64_t>(lost.observe());
+    constexpr std::int64_t ahead = 60'000'000'000;  // from before the host's last start
+    if (since == 0 || since > monotonic + ahead) {
+      if (writable_) lost.set(static_cast<std::uint64_t>(monotonic));
       return state::alive;
     }
-    const bool over = static_cast<std::uint64_t>(monotonic) - since > header_copy_.session_nanoseconds;
+    const bool over = monotonic - since > static_cast<std::int64_t>(header_copy_.session_nanoseconds);
     return over && incarnation().observe() == life ? state::dead : state::alive;
   }
 
   /// Ends the membership in the life that was looked at. One of several who try succeeds.
   bool evict(std::uint64_t how = format::evicted) const noexcept {
     const std::uint64_t life = incarnation().observe();
-    return !has_ended(life) && incarnation().pass(life, how);
+    return writable_ && !has_ended(life) && incarnation().pass(life, how);
   }
 
  private:
@@ -279,6 +282,7 @@ class member_file {
   std::string name_;
   os::mapping mapping_;
   os::lock_file locks_;
+  bool writable_;
   const format::member_header header_copy_;  // what is fixed of it, checked
   std::uint64_t leased_ = 0;                 // the life whose lease this object holds; 0: none
 };

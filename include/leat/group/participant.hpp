@@ -115,7 +115,7 @@ class participant final : public storage::attendant {
 
   // --- storage::attendant ---
 
-  errc attend() override {
+  errc attend(bool due) override {
     if (replaced_) return fail_replaced();
     if (!subscribed_ || busy_) return errc::ok;
     const guard working(busy_);
@@ -127,11 +127,14 @@ class participant final : public storage::attendant {
       if (replaced_) return fail_replaced();
       join(now);
     }
-    if (now != polled_) {  // the coarse clock has ticked: every few milliseconds
+    if (now != polled_ || due) {  // the coarse clock has ticked: every few milliseconds
       polled_ = now;
       member_->polled(now);
       commit_if_due(now);
+      check_tenures();
       watch(now);
+      const bool watches = !peers_.empty() || !wanted_.empty();
+      due_ = clock::now() + (watches ? watch_interval : idle_interval);
     }
     if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
       if (const errc failure = look_at_topics(); failure != errc::ok) return failure;
@@ -142,11 +145,7 @@ class participant final : public storage::attendant {
     return errc::ok;
   }
 
-  clock::time_point due() const noexcept override {
-    if (!subscribed_) return clock::time_point::max();
-    const bool watches = !peers_.empty() || !wanted_.empty();
-    return clock::now() + (watches ? watch_interval : idle_interval);
-  }
+  clock::time_point due() const noexcept override { return subscribed_ ? due_ : clock::time_point::max(); }
 
   bool stirred() const noexcept override {
     if (member_ == nullptr) return subscribed_;
@@ -159,6 +158,7 @@ class participant final : public storage::attendant {
 
   /// Everything that polls have returned. fenced: some of it belongs to others now; the rest is committed.
   errc commit() {
+    if (member_ != nullptr && !member_->is_current()) return tenures_.empty() ? errc::ok : noted(errc::fenced);
     errc outcome = errc::ok;
     for (tenure& t : tenures_) {
       if (const errc failure = commit_position(t); failure != errc::ok) outcome = failure;
@@ -167,6 +167,7 @@ class participant final : public storage::attendant {
   }
 
   errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+    if (member_ == nullptr || !member_->is_current()) return noted(errc::fenced);
     for (tenure& t : tenures_) {
       if (t.log->name() != topic || t.partition != partition) continue;
       const errc failure = t.offsets->commit(partition, {t.epoch, member_->number()}, offset, metadata);
@@ -186,7 +187,7 @@ class participant final : public storage::attendant {
   std::uint64_t generation() const noexcept { return member_ == nullptr ? 0 : generation_; }
 
  private:
-  static constexpr std::chrono::milliseconds watch_interval{2};
+  static constexpr std::chrono::milliseconds watch_interval{4};
   static constexpr std::chrono::milliseconds idle_interval{100};
   static constexpr std::size_t most_looks = 16;  // members that one look of one process takes in
   static constexpr std::int64_t retry_after = 5'000'000;
@@ -357,15 +358,20 @@ class participant final : public storage::attendant {
   errc look_at_topics() {
     const std::uint64_t seen = store_->topics_revision().observe();
     errc outcome = errc::ok;
+    bool gone = false;
     for (auto l = logs_.begin(); l != logs_.end();) {
       if (!l->second->closed()) {
         l->second->refresh();
         ++l;
         continue;
       }
-      drop_topic(*l->second);
+      const auto closed = l->second;
+      drop([&](const tenure& t) { return t.log == closed; });
+      std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == closed->name(); });
+      offsets_.erase(closed->name());
       if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, l->second->path(), "the topic was deleted");
       l = logs_.erase(l);
+      gone = true;  // another of this name may be there already
     }
     if (profile_.is_pattern) {
       for (const std::string& name : storage::topic_log::names(*store_)) {
@@ -384,7 +390,7 @@ class participant final : public storage::attendant {
     }
     topics_seen_ = seen;
     begin_new_partitions();
-    if (generation_ != none && !matches(known_)) group_->generation().advance_from(generation_);
+    if (generation_ != none && (gone || !matches(known_))) group_->generation().advance_from(generation_);
     return outcome;
   }
 
@@ -413,17 +419,30 @@ class participant final : public storage::attendant {
     return true;
   }
 
-  void drop_topic(const storage::topic_log& log) {
+  /// What others, or nobody, have now.
+  template <class Gone>
+  void drop(Gone is_gone) {
     std::vector<topic_partition> gone;
     for (const tenure& t : tenures_) {
-      if (t.log.get() != &log) continue;
-      gone.push_back({log.name(), t.partition});
-      reader_.drop(log, t.partition);
+      if (!is_gone(t)) continue;
+      gone.push_back({t.log->name(), t.partition});
+      reader_.drop(*t.log, t.partition);
     }
-    std::erase_if(tenures_, [&](const tenure& t) { return t.log.get() == &log; });
-    std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == log.name(); });
-    offsets_.erase(log.name());
+    std::erase_if(tenures_, is_gone);
     tell(listener_.lost, gone);
+  }
+
+  /// A tenure may be ended from outside: the group's offsets are deleted with the group, for instance.
+  void check_tenures() {
+    const auto ended = [&](const tenure& t) {
+      return t.offsets->owner(t.partition) != format::owner_value{t.epoch, member_->number()};
+    };
+    for (const tenure& t : tenures_) {
+      if (!ended(t)) continue;
+      offsets_.erase(t.log->name());
+      wanted_.push_back({t.log->name(), t.partition});
+    }
+    drop(ended);
   }
 
   // --- rebalancing ---
@@ -559,9 +578,7 @@ class participant final : public storage::attendant {
     handovers_ = group_->handovers().observe();  // before the looks: what is released behind them is seen next time
     std::vector<topic_partition> taken;
     std::vector<topic_partition> rest;
-    for (topic_partition& p : wanted_) {
-      (try_take(p) ? taken : rest).push_back(std::move(p));
-    }
+    for (const topic_partition& p : wanted_) (try_take(p) ? taken : rest).push_back(p);
     wanted_ = std::move(rest);
     if (!taken.empty()) tell(listener_.assigned, taken);
   }
@@ -654,6 +671,7 @@ class participant final : public storage::attendant {
   std::uint64_t handovers_ = 0;
   std::uint64_t topics_seen_ = none;
   std::int64_t polled_ = 0;
+  clock::time_point due_{};
   std::int64_t retry_ = 0;
   std::int64_t next_commit_ = 0;
   std::map<std::string, std::shared_ptr<storage::topic_log>> logs_;  // subscribed topics that are there

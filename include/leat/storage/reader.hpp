@@ -39,8 +39,8 @@ class attendant {
   using clock = std::chrono::steady_clock;
 
   virtual ~attendant() = default;
-  /// Does what is due; may change what the reader has.
-  virtual errc attend() = 0;
+  /// Does what is to be done; may change what the reader has. `due`: the time that it gave has come.
+  virtual errc attend(bool due) = 0;
   /// When it wants to be asked again at the latest.
   virtual clock::time_point due() const noexcept = 0;
   /// Wants to be asked now. A look at shared words.
@@ -168,7 +168,7 @@ class reader {
       return errc::forked;
     release();
     if (attending != nullptr) {
-      if (const errc failure = attending->attend(); failure != errc::ok) return failure;
+      if (const errc failure = attending->attend(false); failure != errc::ok) return failure;
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
       follow_further();
@@ -330,14 +330,17 @@ class reader {
       if (outcome != errc::ok || !parts_.empty()) return outcome;
       for (const auto& log : logs_) {
         if (log->closed()) [[unlikely]]
-          return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted") : attending->attend();
+          return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted") : attending->attend(false);
       }
       if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
         follow_further();
       if (look % looks_per_clock != 0 && !sleeps) continue;
       const clock::time_point now = clock::now();
-      if (attending != nullptr && (attending->stirred() || now >= attending->due())) {
-        if (const errc failure = attending->attend(); failure != errc::ok) return failure;
+      if (attending != nullptr) {
+        const bool due = now >= attending->due();
+        if (due || attending->stirred()) {
+          if (const errc failure = attending->attend(due); failure != errc::ok) return failure;
+        }
       }
       if (now >= deadline) return errc::ok;
     }

@@ -424,7 +424,7 @@ class topic_log {
 
   void check_type(const type_identity& value, const type_identity& key) const {
     const auto check = [&](const char* what, const type_identity& mine, std::uint64_t theirs, const char* their_name) {
-      if (mine.fingerprint == theirs) return;
+      if (mine.fingerprint == theirs || mine.fingerprint == any_type) return;
       throw error(errc::wrong_type, path(),
                   std::string(what) + " type is " + their_name + " in the topic, but " + mine.name + " here");
     };

@@ -14,6 +14,9 @@ inline std::uint64_t fingerprint_of(std::string_view name) noexcept {
   return hash;
 }
 
+/// The fingerprint of those who take a topic's records as bytes, whatever they are.
+inline constexpr std::uint64_t any_type = 0;
+
 /// What a topic's values or keys are.
 struct type_identity {
   std::uint64_t fingerprint = 0;
