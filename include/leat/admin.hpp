@@ -6,6 +6,7 @@
 
 #include <leat/group/group_files.hpp>
 #include <leat/group/standalone.hpp>
+#include <leat/storage/appender.hpp>
 #include <leat/storage/preparation.hpp>
 #include <leat/storage/retention.hpp>
 #include <leat/storage/verification.hpp>
@@ -50,8 +51,8 @@ struct group_offset {
   std::string metadata;
   std::uint64_t start_offset;
   std::uint64_t end_offset;
-  std::uint64_t lag;   // from what is committed, or where the group began, or the log start, to the end
-  std::string owner;   // member id; empty: nobody
+  std::uint64_t lag;  // from what is committed, or where the group began, or the log start, to the end
+  std::string owner;  // member id; empty: nobody
 };
 
 struct group_description {
@@ -110,7 +111,8 @@ class admin {
   /// Throws already_exists, and as store::topic() for options that cannot be.
   void create_topic(const std::string& name, topic_options options = {}, const topic_types& types = {}) const {
     options.mode = open_mode::create;
-    storage::topic_log::open(files_, name, options, identity(types.value, types.value_alignment), identity(types.key, 1));
+    storage::topic_log::open(files_, name, options, identity(types.value, types.value_alignment),
+                             identity(types.key, 1));
   }
 
   std::vector<std::string> topics() const { return store_.topics(); }
@@ -140,13 +142,15 @@ class admin {
     return storage::delete_records(detail::partition_of(*log, p.partition), before);
   }
 
-  /// Removes the segments that retention lets go; how many. Nobody need call it where producers are at work.
+  /// Removes the segments that retention lets go; how many. Also the one that is written, where all its records have
+  /// expired: nobody else does that for a topic without producers. (A single writer's partition only while it has none.)
   std::size_t apply_retention(const std::string& name) const {
     const auto log = open_to_write(name);
     std::uint64_t retired = 0;
     for (std::uint32_t id = 0; id < log->partitions(); ++id) {
       storage::partition& p = log->partition(id);
       const std::uint64_t before = p.start_sequence().observe();
+      if (storage::all_expired(p)) (void)storage::appender(p).end_segment();
       storage::retire_expired(p);
       storage::reclaim(p);
       retired += p.start_sequence().observe() - before;
@@ -178,9 +182,13 @@ class admin {
       const std::uint64_t base = s->base_offset().observe();
       const std::uint64_t count = s->slots().first_without_record(0);
       const std::int64_t largest = storage::largest_timestamp(*s);
-      list.push_back({sequence, path, base, base + count,
+      list.push_back({sequence,
+                      path,
+                      base,
+                      base + count,
                       s->geometry().segment_bytes,
-                      std::min(s->data_tail().approximate(), s->geometry().segment_bytes), s->slots().ends_at(count),
+                      std::min(s->data_tail().approximate(), s->geometry().segment_bytes),
+                      s->slots().ends_at(count),
                       largest == storage::no_timestamp ? std::nullopt
                                                        : std::optional(timestamp(std::chrono::nanoseconds(largest))),
                       {}});
@@ -209,15 +217,28 @@ class admin {
   /// Throws not_found.
   group_description describe_group(const std::string& name) const {
     const auto files = open_group(name);
-    group_description d{name, {}, files->generation().observe(), files->evictions().approximate(),
-                        files->fenced_commits().approximate(), {}, {}};
+    group_description d{name,
+                        {},
+                        files->generation().observe(),
+                        files->evictions().approximate(),
+                        files->fenced_commits().approximate(),
+                        {},
+                        {}};
     const auto members = files->members();
     for (const auto& m : members) {
       const group::member_profile p = m->profile();
       const bool alive = m->has_lease();
       if (alive || d.assignor.empty()) d.assignor = p.assignor;
-      d.members.push_back({p.id, p.instance, p.client, m->process(), alive, time_of(m->created()),
-                           time_of(m->last_poll()), p.is_pattern, p.subscription, {}});
+      d.members.push_back({p.id,
+                           p.instance,
+                           p.client,
+                           m->process(),
+                           alive,
+                           time_of(m->created()),
+                           time_of(m->last_poll()),
+                           p.is_pattern,
+                           p.subscription,
+                           {}});
     }
     for (const std::string& topic : topics()) {
       const auto log = storage::topic_log::open_untyped(files_, topic);
@@ -314,7 +335,8 @@ class admin {
 
   static storage::type_identity identity(const std::string& name, std::uint32_t alignment) {
     if (name.empty() || alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > format::page_bytes) {
-      throw error(errc::invalid_argument, "topic_types", "expected a name, and an alignment that is a power of two to 4096");
+      throw error(errc::invalid_argument, "topic_types",
+                  "expected a name, and an alignment that is a power of two to 4096");
     }
     return {storage::fingerprint_of(name), name, alignment, 0};
   }
@@ -364,8 +386,8 @@ class admin {
     }
   }
 
-  static std::uint64_t resolve(const reset_target& target, storage::partition& p, std::uint64_t start, std::uint64_t end,
-                               std::optional<std::uint64_t> committed) {
+  static std::uint64_t resolve(const reset_target& target, storage::partition& p, std::uint64_t start,
+                               std::uint64_t end, std::optional<std::uint64_t> committed) {
     const auto within = [&](std::uint64_t offset) { return std::clamp(offset, start, end); };
     if (std::holds_alternative<to_earliest>(target)) return start;
     if (std::holds_alternative<to_latest>(target)) return end;

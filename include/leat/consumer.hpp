@@ -94,7 +94,9 @@ class consumer {
   void unsubscribe() { member().unsubscribe(); }
 
   /// What it has of the group's partitions.
-  std::vector<topic_partition> owned() const { return state_->member ? state_->member->owned() : std::vector<topic_partition>{}; }
+  std::vector<topic_partition> owned() const {
+    return state_->member ? state_->member->owned() : std::vector<topic_partition>{};
+  }
 
   /// Commits what polls have returned: a restart goes on behind it. fenced: the group has given partitions to others; the rest
   /// is committed. Synchronous by nature, and not to be lost by the death of the process.
@@ -115,10 +117,9 @@ class consumer {
     if (os::fork_generation() != generation_) return errc::forked;
     errc outcome = errc::ok;
     for (const partition_offset& o : offsets) {
-      const errc failure =
-          state_->member ? state_->member->commit(o.at.topic, o.at.partition, o.offset, o.metadata)
-                         : standalone().commit(*state_->reader.at(o.at.topic, o.at.partition).log, o.at.partition, o.offset,
-                                               o.metadata);
+      const errc failure = state_->member ? state_->member->commit(o.at.topic, o.at.partition, o.offset, o.metadata)
+                                          : standalone().commit(*state_->reader.at(o.at.topic, o.at.partition).log,
+                                                                o.at.partition, o.offset, o.metadata);
       if (failure != errc::ok) outcome = failure;
     }
     return outcome;

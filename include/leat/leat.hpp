@@ -9,6 +9,7 @@
 #include <leat/consumer.hpp>
 #include <leat/error.hpp>
 #include <leat/headers.hpp>
+#include <leat/housekeeper.hpp>
 #include <leat/loan.hpp>
 #include <leat/options.hpp>
 #include <leat/partitioner.hpp>

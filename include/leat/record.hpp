@@ -25,8 +25,7 @@ class record_view {
 
   record_view() = default;
   /// `word` was checked: the record lies within its segment.
-  record_view(const std::byte* segment, format::slot_word word, record_position at,
-              const std::string& topic) noexcept
+  record_view(const std::byte* segment, format::slot_word word, record_position at, const std::string& topic) noexcept
       : record_(segment + format::slot_position(word)), word_(word), at_(at), topic_(&topic) {}
 
   std::uint64_t offset() const noexcept { return at_.offset; }

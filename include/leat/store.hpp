@@ -37,7 +37,8 @@ class store {
     const store victim = open(name_or_path, {.mode = open_mode::open});
     for (const std::string& topic : victim.topics()) victim.remove_topic(topic);
     storage::topic_log::remove_leftovers(*victim.files_);
-    for (const std::string& group : victim.files_->groups().list()) storage::remove_tree(victim.files_->groups(), group);
+    for (const std::string& group : victim.files_->groups().list())
+      storage::remove_tree(victim.files_->groups(), group);
     return victim.files_->remove(path);
   }
 

@@ -52,7 +52,7 @@ struct segment_header {
   segment_identity identity;
   std::uint64_t padding_1[8];
   std::uint64_t base_offset;
-  std::uint64_t abandoned;  // 1 once the file has lost its name: whoever keeps a mapping may drop it
+  std::uint64_t abandoned;          // 1 once the file has lost its name: whoever keeps a mapping may drop it
   std::uint64_t largest_timestamp;  // of its records, once it is sealed and somebody has looked; ~0 before
   std::uint64_t padding_2[13];
   std::uint64_t data_tail;

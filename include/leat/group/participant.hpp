@@ -236,8 +236,9 @@ class participant final : public storage::attendant {
       for (const auto& m : members) {
         const member_profile other = m->profile();
         if (other.assignor != profile_.assignor && m->look(now) == member_file::state::alive) {
-          throw error(errc::conflicting_options, group_->path(),
-                      "the group uses the assignor " + other.assignor + ", but " + profile_.assignor + " was asked for");
+          throw error(
+              errc::conflicting_options, group_->path(),
+              "the group uses the assignor " + other.assignor + ", but " + profile_.assignor + " was asked for");
         }
       }
       member_ = come_back(members, now);
@@ -468,7 +469,8 @@ class participant final : public storage::attendant {
       if (m->number() != member_->number()) peers_.push_back(std::move(m));
     }
     const auto mine = agreed.of_members.find(member_->number());
-    std::vector<topic_partition> target = mine == agreed.of_members.end() ? std::vector<topic_partition>{} : mine->second;
+    std::vector<topic_partition> target =
+        mine == agreed.of_members.end() ? std::vector<topic_partition>{} : mine->second;
     std::erase_if(target, [&](const topic_partition& p) {
       const auto log = logs_.find(p.topic);
       return log == logs_.end() || p.partition >= log->second->partitions();
@@ -481,7 +483,9 @@ class participant final : public storage::attendant {
     take_over(os::monotonic_coarse());
   }
 
-  static bool is(const tenure& t, const topic_partition& p) { return t.partition == p.partition && t.log->name() == p.topic; }
+  static bool is(const tenure& t, const topic_partition& p) {
+    return t.partition == p.partition && t.log->name() == p.topic;
+  }
 
   agreed_assignment compute() const {
     agreed_assignment result;
@@ -495,8 +499,8 @@ class participant final : public storage::attendant {
       std::optional<std::regex> pattern;
       if (p.is_pattern && !p.subscription.empty()) pattern = expression(p.subscription.front());
       for (const std::string& name : names) {
-        const bool asked =
-            pattern ? std::regex_match(name, *pattern) : std::ranges::find(p.subscription, name) != p.subscription.end();
+        const bool asked = pattern ? std::regex_match(name, *pattern)
+                                   : std::ranges::find(p.subscription, name) != p.subscription.end();
         if (!asked) continue;
         auto known = opened.find(name);
         if (known == opened.end()) {
@@ -504,7 +508,9 @@ class participant final : public storage::attendant {
         }
         if (known->second == nullptr) continue;
         const format::topic_header& h = known->second->header();
-        const auto fits = [](std::uint64_t asked_type, std::uint64_t has) { return asked_type == 0 || asked_type == has; };
+        const auto fits = [](std::uint64_t asked_type, std::uint64_t has) {
+          return asked_type == 0 || asked_type == has;
+        };
         if (fits(p.value_type, h.value_type) && fits(p.key_type, h.key_type)) topics.push_back(name);
       }
       members.push_back({p.id, p.instance, std::move(topics), {}});
@@ -517,14 +523,15 @@ class participant final : public storage::attendant {
       if (offsets == nullptr) continue;
       for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
         const auto owner = std::ranges::find(numbers, offsets->owner(id).member);
-        if (owner != numbers.end()) members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
+        if (owner != numbers.end())
+          members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
       }
     }
     const assignment assigned = assignor_.assign(members, result.topics);
     if (assigned.size() != members.size()) {
       throw error(errc::invalid_argument, group_->path(),
-                  "the assignor " + assignor_.name + " returned " + std::to_string(assigned.size()) +
-                      " lists for " + std::to_string(members.size()) + " members");
+                  "the assignor " + assignor_.name + " returned " + std::to_string(assigned.size()) + " lists for " +
+                      std::to_string(members.size()) + " members");
     }
     std::set<topic_partition> given;
     for (std::size_t i = 0; i < assigned.size(); ++i) {
@@ -532,8 +539,8 @@ class participant final : public storage::attendant {
         const auto topic = result.topics.find(p.topic);
         if (topic == result.topics.end() || p.partition >= topic->second || !given.insert(p).second) {
           throw error(errc::invalid_argument, group_->path(),
-                      "the assignor " + assignor_.name + " gave away partition " + std::to_string(p.partition) + " of " +
-                          p.topic + ", which is not there or was given before");
+                      "the assignor " + assignor_.name + " gave away partition " + std::to_string(p.partition) +
+                          " of " + p.topic + ", which is not there or was given before");
         }
       }
       result.of_members[numbers[i]] = assigned[i];
@@ -675,8 +682,8 @@ class participant final : public storage::attendant {
   std::int64_t retry_ = 0;
   std::int64_t next_commit_ = 0;
   std::map<std::string, std::shared_ptr<storage::topic_log>> logs_;  // subscribed topics that are there
-  std::optional<std::map<std::string, std::uint32_t>> first_seen_;    // partitions that it has seen of each topic
-  std::map<std::string, std::uint32_t> known_;                        // what the assignment rests on
+  std::optional<std::map<std::string, std::uint32_t>> first_seen_;   // partitions that it has seen of each topic
+  std::map<std::string, std::uint32_t> known_;                       // what the assignment rests on
   std::map<std::string, std::shared_ptr<storage::group_offsets>> offsets_;
   std::vector<tenure> tenures_;
   std::vector<topic_partition> wanted_;

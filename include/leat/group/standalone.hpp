@@ -21,7 +21,8 @@ class standalone {
   const std::string& name() const noexcept { return name_; }
 
   /// fenced: a member has the partition.
-  errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata = {}) {
+  errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
+              const std::string& metadata = {}) {
     if (group_->closed().is_set()) group_ = group_files::open_or_create(store_, name_);
     const auto offsets = log.open_group(name_);
     const std::uint32_t owner = offsets->owner(partition).member;

@@ -132,6 +132,22 @@ class appender {
     }
   }
 
+  /// Seals the segment that is written, whoever writes it, and begins the next. Values: as take().
+  errc end_segment() {
+    try {
+      if (sequence_ == no_segment) {
+        if (const errc failure = join(); failure != errc::ok) return failure;
+      }
+      count();
+      chunk_begin_ = chunk_end_ = counted_ = 0;
+      seal();
+      pinned_segment left;
+      return roll(left);
+    } catch (const error& e) {
+      return value_of(e);
+    }
+  }
+
   /// Lends the room taken last: its segment stays mapped and pinned until it is given back, published or not.
   room lend(std::byte* at, std::uint64_t size) {
     lent_out_.reserve(lent_out_.size() + 1);  // so that leaving the segment cannot fail
@@ -364,7 +380,8 @@ class appender {
       return failure;
     sync::counter(partition_.counters().back_pressure).add(1);
     const std::string name = partition_.name(sequence);
-    const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(max_block_, longest_block);
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(max_block_, longest_block);
     for (auto nap = shortest_nap; std::chrono::steady_clock::now() < deadline; nap = std::min(nap * 2, longest_nap)) {
       std::this_thread::sleep_for(nap);
       if (partition_.topic().closed.is_set()) return errc::closed;

@@ -53,8 +53,8 @@ class group_offsets {
   static std::string file_name(const std::string& group) { return std::string(name_prefix) + group; }
 
   /// Null when the group has none in this topic. Throws for a file that is not what it should be.
-  static std::shared_ptr<group_offsets> open(std::shared_ptr<os::directory> directory, const format::topic_header& topic,
-                                             const std::string& group) {
+  static std::shared_ptr<group_offsets> open(std::shared_ptr<os::directory> directory,
+                                             const format::topic_header& topic, const std::string& group) {
     const auto [file, mode] = os::open_as_permitted(*directory, file_name(group));
     if (!file) return nullptr;
     return std::make_shared<group_offsets>(std::move(directory), topic, group, *file, mode);
@@ -87,7 +87,8 @@ class group_offsets {
     }
     if (h.checksum != format::header_checksum(h)) fail(errc::corrupt, "the header's checksum does not match");
     if (h.topic != topic.id) fail(errc::corrupt, "belongs to another topic");
-    if (h.group[format::group_name_bytes - 1] != 0 || h.group != group_) fail(errc::corrupt, "belongs to another group");
+    if (h.group[format::group_name_bytes - 1] != 0 || h.group != group_)
+      fail(errc::corrupt, "belongs to another group");
     id_ = h.id;
     measure(file);
   }
@@ -154,7 +155,8 @@ class group_offsets {
       if (!c.has_metadata) return committed_offset{c.offset, {}};
       if (auto text = read_metadata(partition, c)) return committed_offset{c.offset, std::move(*text)};
       if (committed_of(partition).observe() == c) {
-        throw error(errc::corrupt, directory_->path(metadata_name(partition, c)), "the metadata of a commit is missing");
+        throw error(errc::corrupt, directory_->path(metadata_name(partition, c)),
+                    "the metadata of a commit is missing");
       }
     }
   }
@@ -166,7 +168,9 @@ class group_offsets {
   }
 
   /// Where the group began to read, for as long as nothing is committed.
-  sync::first_offset begun(std::uint32_t partition) const noexcept { return sync::first_offset(words(partition).begun); }
+  sync::first_offset begun(std::uint32_t partition) const noexcept {
+    return sync::first_offset(words(partition).begun);
+  }
 
   /// What the group may still want to read begins here; empty when it has not begun.
   std::optional<std::uint64_t> hold(std::uint32_t partition) const noexcept {
@@ -238,9 +242,9 @@ class group_offsets {
   }
 
   void measure(const os::file& file) {
-    const std::uint64_t bytes =
-        std::min(file.status().bytes, format::offsets_file_bytes(format::max_partitions));
-    const auto count = static_cast<std::uint32_t>((bytes - sizeof(format::offsets_header)) / sizeof(format::offset_words));
+    const std::uint64_t bytes = std::min(file.status().bytes, format::offsets_file_bytes(format::max_partitions));
+    const auto count =
+        static_cast<std::uint32_t>((bytes - sizeof(format::offsets_header)) / sizeof(format::offset_words));
     capacity_.store(std::min(count, format::max_partitions), std::memory_order_release);
   }
 
@@ -312,8 +316,9 @@ class group_offsets {
     if (!file) return std::nullopt;
     const std::uint64_t bytes = file->status().bytes;
     if (bytes == 0 || bytes > max_metadata_bytes) {
-      throw error(errc::corrupt, file->path(),
-                  "metadata of " + std::to_string(bytes) + " bytes, expected 1 to " + std::to_string(max_metadata_bytes));
+      throw error(
+          errc::corrupt, file->path(),
+          "metadata of " + std::to_string(bytes) + " bytes, expected 1 to " + std::to_string(max_metadata_bytes));
     }
     const os::mapping mapped(*file, bytes, os::access::read_only);
     return std::string(reinterpret_cast<const char*>(mapped.data()), bytes);

@@ -7,10 +7,10 @@
 #include <leat/format/topic_file.hpp>
 #include <leat/options.hpp>
 #include <leat/os/directory.hpp>
+#include <leat/storage/group_registry.hpp>
 #include <leat/storage/pins.hpp>
 #include <leat/storage/segment.hpp>
 #include <leat/storage/segment_cache.hpp>
-#include <leat/storage/group_registry.hpp>
 #include <leat/sync/doorbell.hpp>
 #include <leat/sync/words.hpp>
 
@@ -29,7 +29,7 @@ namespace leat::storage {
 /// What all partitions of an open topic have in common.
 struct topic_context {
   std::shared_ptr<os::directory> directory;
-  format::topic_header header;  // a checked copy: what the file says later is of no consequence
+  format::topic_header header;        // a checked copy: what the file says later is of no consequence
   const format::topic_header& words;  // as mapped; of it, only the words that may change
   bool writable;
   format::segment_geometry geometry;
@@ -44,9 +44,7 @@ struct topic_context {
     if (bytes == unlimited) return unlimited;
     return std::max<std::uint64_t>(1, bytes / header.segment_bytes + (bytes % header.segment_bytes != 0));
   }
-  std::uint64_t retention_nanoseconds() const noexcept {
-    return sync::setting(words.retention_nanoseconds).observe();
-  }
+  std::uint64_t retention_nanoseconds() const noexcept { return sync::setting(words.retention_nanoseconds).observe(); }
   bool waits_for_groups() const noexcept { return sync::setting(words.wait_for_groups).observe() != 0; }
   sync::revision revision() const noexcept { return sync::revision(words.revision); }
 };

@@ -214,7 +214,6 @@ class reader {
   }
 
  private:
-
   // A reader at the heels of a busy producer takes the slots' line from it at every look, which costs both more than the
   // record. So after a poll that took several records and left none, the next lets the producer get ahead first, the longer
   // the more often that happens. A reader that gets records one at a time is not delayed.
@@ -330,7 +329,8 @@ class reader {
       if (outcome != errc::ok || !parts_.empty()) return outcome;
       for (const auto& log : logs_) {
         if (log->closed()) [[unlikely]]
-          return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted") : attending->attend(false);
+          return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted")
+                                      : attending->attend(false);
       }
       if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
         follow_further();
@@ -385,8 +385,9 @@ class reader {
 
   static void require(const topic_log& log, std::uint32_t partition) {
     if (partition < log.partitions()) return;
-    throw error(errc::invalid_argument, log.path(),
-                "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
+    throw error(
+        errc::invalid_argument, log.path(),
+        "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
   }
   assigned* find(const topic_log& log, std::uint32_t partition) noexcept {
     const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->is(log, partition); });

@@ -24,7 +24,7 @@ inline bool expired(partition& p, const segment& s) {
   if (limit == unlimited) return false;
   const std::int64_t largest = largest_timestamp(s);
   const std::int64_t now = os::realtime();
-  return largest < now && static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(largest) > limit;
+  return largest<now&& static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(largest)> limit;
 }
 
 inline std::string cause(partition& p, const group_registry::hold& holder, std::uint64_t segment_end) {
@@ -68,6 +68,15 @@ inline std::optional<std::string> retire_expired(partition& p) {
     p.start_offset().raise(next_base);
     p.start_sequence().raise(start + 1);
   }
+}
+
+/// Whether all records of the segment that is written are older than retention.time, and there are any.
+inline bool all_expired(partition& p) {
+  const std::uint64_t begun = p.begun().observe();
+  if (begun == 0 || p.topic().retention_nanoseconds() == unlimited) return false;
+  pinned_segment last;
+  if (p.open(begun - 1, os::access::read_write, last) != partition::opened::pinned) return false;
+  return last->slots().first_without_record(0) != 0 && retention_detail::expired(p, *last);
 }
 
 /// Removes the files of retired segments that nobody has in use and no producer has taken as a spare yet: what a topic

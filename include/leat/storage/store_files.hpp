@@ -78,7 +78,8 @@ class store_files {
     verify(file->path());
     topics_ = directory_->open_directory(topics_name);
     groups_ = directory_->open_directory(groups_name);
-    for (const char* const name : {topics_ == nullptr ? topics_name : nullptr, groups_ == nullptr ? groups_name : nullptr}) {
+    for (const char* const name :
+         {topics_ == nullptr ? topics_name : nullptr, groups_ == nullptr ? groups_name : nullptr}) {
       if (name != nullptr) throw error(errc::not_found, directory_->path(name), "the store lacks this directory");
     }
   }

@@ -143,8 +143,9 @@ class topic_log {
   /// Makes it `total` partitions; there are that many at least when it returns. They are empty.
   void add_partitions(std::uint32_t total) {
     if (total > format::max_partitions) {
-      throw error(errc::invalid_argument, path(),
-                  "partitions is " + std::to_string(total) + ", expected at most " + std::to_string(format::max_partitions));
+      throw error(
+          errc::invalid_argument, path(),
+          "partitions is " + std::to_string(total) + ", expected at most " + std::to_string(format::max_partitions));
     }
     require_writable("add partitions to");
     auto file = context_.directory->open(file_name, os::access::read_write);
@@ -248,7 +249,8 @@ class topic_log {
     if (!sound) {
       throw error(errc::corrupt, directory().path(file_name),
                   "it says that there are " + std::to_string(now) + " partitions, but was made with " +
-                      std::to_string(context_.header.partitions) + " and has " + std::to_string(status->bytes) + " bytes");
+                      std::to_string(context_.header.partitions) + " and has " + std::to_string(status->bytes) +
+                      " bytes");
     }
     for (auto id = known; id < now; ++id) {
       partitions_[id] = std::make_unique<storage::partition>(context_, id, words_in(mapping_, id));

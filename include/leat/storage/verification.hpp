@@ -119,7 +119,8 @@ inline void verify(partition& p, std::vector<finding>& findings) {
       continue;
     }
     if (expected_base && base != *expected_base) {
-      findings.push_back({path, "begins at offset " + std::to_string(base) + ", expected " + std::to_string(*expected_base),
+      findings.push_back({path,
+                          "begins at offset " + std::to_string(base) + ", expected " + std::to_string(*expected_base),
                           errc::corrupt});
     }
     // Not first_without_record(), which searches for the end of what it takes for a prefix.
@@ -130,7 +131,8 @@ inline void verify(partition& p, std::vector<finding>& findings) {
       ++count;
     }
     if (!slots.ends_at(count) && sequence + 1 < p.begun().observe()) {
-      findings.push_back({path, "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
+      findings.push_back({path,
+                          "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
                           errc::corrupt});
     }
     for (std::uint64_t i = count + (slots.ends_at(count) ? 1 : 0); slots.ends_at(count) && i < slots.size(); ++i) {
