@@ -1,0 +1,129 @@
+#include "prometheus.hpp"
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace leat_tool {
+
+namespace {
+
+using label = std::pair<std::string_view, std::string>;
+
+std::string escaped(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') safe += '\\';
+    if (c == '\n') {
+      safe += "\\n";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+class exposition {
+ public:
+  /// All values of a metric follow its head.
+  void metric(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_ += fmt::format("# HELP leat_{} {}\n# TYPE leat_{} {}\n", name, help, name, type);
+  }
+  void value(std::initializer_list<label> labels, std::uint64_t value) {
+    std::string list;
+    for (const auto& [name, text] : labels) {
+      list += fmt::format("{}{}=\"{}\"", list.empty() ? "" : ",", name, escaped(text));
+    }
+    text_ += fmt::format("leat_{}{}{}{} {}\n", name_, list.empty() ? "" : "{", list, list.empty() ? "" : "}", value);
+  }
+  std::string text() && { return std::move(text_); }
+
+ private:
+  std::string name_;
+  std::string text_;
+};
+
+struct partition_metric {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  std::uint64_t (*get)(const leat::partition_description&);
+};
+
+constexpr partition_metric partition_metrics[] = {
+    {"partition_start_offset", "gauge", "Lowest offset that can be read.",
+     [](const auto& p) { return p.start_offset; }},
+    {"partition_end_offset", "gauge", "Offset of the next record.", [](const auto& p) { return p.end_offset; }},
+    {"partition_segments", "gauge", "Segments that can be read.", [](const auto& p) { return p.segments; }},
+    {"partition_appended_bytes_total", "counter", "Bytes appended, framing included.",
+     [](const auto& p) { return p.bytes_appended; }},
+    {"partition_rolls_total", "counter", "Segments begun after the first.", [](const auto& p) { return p.rolls; }},
+    {"partition_fresh_segments_total", "counter", "Segments made of a new file.",
+     [](const auto& p) { return p.fresh_segments; }},
+    {"partition_recycled_segments_total", "counter", "Segments made of a retired file.",
+     [](const auto& p) { return p.recycled_segments; }},
+    {"partition_contended_publishes_total", "counter", "Appends that found their first slot taken.",
+     [](const auto& p) { return p.contended_publishes; }},
+    {"partition_wake_ups_total", "counter", "Times that a producer woke consumers.",
+     [](const auto& p) { return p.wake_ups; }},
+    {"partition_back_pressure_total", "counter", "Times that a producer waited for a group.",
+     [](const auto& p) { return p.back_pressure; }},
+};
+
+void add_topics(exposition& e, const sample& s) {
+  e.metric("topic_partitions", "gauge", "Partitions of the topic.");
+  for (const auto& t : s.topics) e.value({{"topic", t.name}}, t.partitions.size());
+  e.metric("topic_segment_bytes", "gauge", "Size of each of the topic's segments.");
+  for (const auto& t : s.topics) e.value({{"topic", t.name}}, t.segment_bytes);
+  for (const partition_metric& m : partition_metrics) {
+    e.metric(m.name, m.type, m.help);
+    for (const auto& t : s.topics) {
+      for (const auto& p : t.partitions) {
+        e.value({{"topic", t.name}, {"partition", std::to_string(p.partition)}}, m.get(p));
+      }
+    }
+  }
+}
+
+void add_groups(exposition& e, const sample& s) {
+  e.metric("group_members", "gauge", "Members of the group that are alive.");
+  for (const auto& g : s.groups) {
+    std::uint64_t alive = 0;
+    for (const auto& m : g.members) alive += m.alive ? 1 : 0;
+    e.value({{"group", g.name}}, alive);
+  }
+  e.metric("group_rebalances_total", "counter", "Rebalances of the group.");
+  for (const auto& g : s.groups) e.value({{"group", g.name}}, g.rebalances);
+  e.metric("group_fenced_commits_total", "counter", "Commits by members that had lost the partition.");
+  for (const auto& g : s.groups) e.value({{"group", g.name}}, g.fenced_commits);
+  const auto for_each_offset = [&](auto&& get) {
+    for (const auto& g : s.groups) {
+      for (const auto& o : g.offsets) {
+        if (!o.committed) continue;
+        e.value({{"group", g.name}, {"topic", o.at.topic}, {"partition", std::to_string(o.at.partition)}}, get(o));
+      }
+    }
+  };
+  e.metric("group_committed_offset", "gauge", "Next offset that the group will read.");
+  for_each_offset([](const auto& o) { return *o.committed; });
+  e.metric("group_lag", "gauge", "Records that the group has not committed.");
+  for_each_offset([](const auto& o) { return o.lag; });
+}
+
+}  // namespace
+
+std::string to_prometheus(const sample& s) {
+  exposition e;
+  e.metric("build_info", "gauge", "The version of the tool.");
+  e.value({{"version", std::string(leat::version)}}, 1);
+  e.metric("store_free_bytes", "gauge", "Free bytes of the file system of the store.");
+  e.value({}, s.free_bytes);
+  add_topics(e, s);
+  add_groups(e, s);
+  return std::move(e).text();
+}
+
+}  // namespace leat_tool

@@ -1,0 +1,29 @@
+// Opening stores and topics as the commands need them.
+#pragma once
+
+#include "command.hpp"
+
+#include <leat/leat.hpp>
+
+#include <optional>
+#include <string>
+
+namespace leat_tool {
+
+/// A topic whatever its types: keys and values as their bytes.
+using raw_topic = leat::topic<leat::bytes_view, leat::bytes_view>;
+using raw_producer = leat::producer<leat::bytes_view, leat::bytes_view>;
+using raw_consumer = leat::consumer<leat::bytes_view, leat::bytes_view>;
+using raw_record = leat::record_view<leat::bytes_view, leat::bytes_view>;
+
+/// Throws leat::error: not_found where there is none.
+leat::store open_store(const settings& common);
+leat::store open_or_create_store(const settings& common);
+
+/// The topic, once there is a store and a topic of this name; empty when a signal came first. Says once that it waits.
+std::optional<raw_topic> wait_for_topic(const settings& common, const std::string& name, bool& waited);
+
+/// Whether values, or keys, of this type are text to people: strings and bytes.
+bool is_text_type(const std::string& type);
+
+}  // namespace leat_tool
