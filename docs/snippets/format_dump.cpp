@@ -1,4 +1,4 @@
-// Prints the worked dump of docs/format.md: the bytes that leat writes for four records. Called with the path of that file,
+// Prints the worked dump of docs/format.md: the bytes that leat writes for four records and a commit. Called with the path of that file,
 // as the test does, it checks instead that the dump stands there as it is printed. What differs in each run (identifiers,
 // the time of creation, checksums over them) is printed as `..`.
 #include <leat/leat.hpp>
@@ -101,20 +101,24 @@ std::string dump_of_a_store() {
   out.send("key", "value", {.timestamp = at(2), .headers = headers}).value();
   out.send("key", leat::null, {.timestamp = at(3)}).value();
   out.send("", {.timestamp = at(4)}).value();
+  leat::consumer in{topic,
+                    {.partitions = {{0}}, .auto_offset_reset = leat::offset_reset::earliest, .group = "readers"}};
+  in.commit({{"words", 0}, 3}).value();
 
   dump d;
   d.file("store", store.path() + "/store");
   d.bytes(0, 8, "magic \"leatsto\\n\"");
-  d.bytes(8, 8, "version 1; reserved");
+  d.bytes(8, 8, "version 2; reserved");
   d.bytes(16, 16, "id of the store", true);
   d.bytes(32, 4, "reserved");
   d.bytes(36, 4, "checksum of the 36 bytes before", true);
+  d.bytes(64, 8, "topics_revision 1: a topic was made");
   d.bytes(256, 4, "bell");
   d.nothing_more();
 
   d.file("topics/words/topic", store.path() + "/topics/words/topic");
   d.bytes(0, 8, "magic \"leattop\\n\"");
-  d.bytes(8, 8, "version 1; partitions 1");
+  d.bytes(8, 8, "version 2; partitions 1");
   d.bytes(16, 16, "id of the topic", true);
   d.bytes(32, 16, "segment_bytes 16384; slot_count 170");
   d.bytes(48, 16, "retention_bytes 65536; max_record_bytes 4096; expected_record_bytes 64");
@@ -125,20 +129,27 @@ std::string dump_of_a_store() {
   d.bytes(360, 16, "key_name \"string\", 256 bytes");
   d.bytes(616, 4, "reserved");
   d.bytes(620, 4, "checksum of the 620 bytes before", true);
-  d.bytes(1024, 8, "closed 0");
+  d.bytes(1024, 16, "closed 0; revision 1: a group has begun to commit");
+  d.bytes(1040, 16, "partitions_now 1; retention_bytes_now 65536");
+  d.bytes(1056, 16, "retention_nanoseconds: unlimited; wait_for_groups 0");
   d.bytes(4096, 16, "partition 0: begun 1: segment 0; start_offset 0");
   d.bytes(4112, 16, "start_sequence 0; reclaimed 0");
+  d.bytes(4128, 8, "deleted 0");
+  d.bytes(4160, 16, "bytes_appended 0: not counted yet; fresh_segments 1");
+  d.bytes(4176, 16, "recycled_segments 0; contended_publishes 0");
+  d.bytes(4192, 16, "wake_ups 0; back_pressure 0");
   d.bytes(4224, 4, "doorbell 0: nobody sleeps");
   d.nothing_more();
 
   d.file("topics/words/0000-0000000000000000", store.path() + "/topics/words/0000-0000000000000000");
   d.bytes(0, 8, "magic \"leatseg\\n\"");
-  d.bytes(8, 8, "version 1; partition 0");
+  d.bytes(8, 8, "version 2; partition 0");
   d.bytes(16, 16, "id of the topic", true);
   d.bytes(32, 16, "sequence 0; segment_bytes 16384");
   d.bytes(48, 12, "slot_count 170; reserved");
   d.bytes(60, 4, "checksum of the 60 bytes before", true);
   d.bytes(128, 16, "base_offset 0; abandoned 0");
+  d.bytes(144, 8, "largest_timestamp: not known");
   d.bytes(256, 8, "data_tail 5760: the first chunk is 256 bytes");
   d.bytes(4096, 8, "slot 0: compact, 5 bytes of value, at 0x2b0 * 8 = 0x1580");
   d.bytes(4104, 8, "slot 1: full, 0x7 * 8 = 56 bytes, at 0x2b2 * 8 = 0x1590");
@@ -156,6 +167,31 @@ std::string dump_of_a_store() {
   d.bytes(0x15d8, 8, "  headers 0 bytes; no checksum");
   d.bytes(0x15e0, 8, "  \"key\"; padding");
   d.bytes(0x15e8, 8, "record 3: timestamp 4; no bytes");
+  d.nothing_more();
+
+  d.file("topics/words/group-readers", store.path() + "/topics/words/group-readers");
+  d.bytes(0, 8, "magic \"leatoff\\n\"");
+  d.bytes(8, 8, "version 2; reserved");
+  d.bytes(16, 16, "id of the topic", true);
+  d.bytes(32, 16, "id of the file", true);
+  d.bytes(48, 16, "group \"readers\", 256 bytes");
+  d.bytes(304, 4, "reserved");
+  d.bytes(308, 4, "checksum of the 308 bytes before", true);
+  d.bytes(512, 16, "partition 0: owner: nobody; committed 3");
+  d.bytes(528, 8, "begun: nowhere");
+  d.nothing_more();
+
+  d.file("groups/readers/group", store.path() + "/groups/readers/group");
+  d.bytes(0, 8, "magic \"leatgrp\\n\"");
+  d.bytes(8, 8, "version 2; reserved");
+  d.bytes(16, 16, "id of the group", true);
+  d.bytes(32, 16, "name \"readers\", 256 bytes");
+  d.bytes(288, 4, "reserved");
+  d.bytes(292, 4, "checksum of the 292 bytes before", true);
+  d.bytes(512, 16, "generation 0; handovers 0");
+  d.bytes(528, 8, "closed 0");
+  d.bytes(576, 16, "members_made 0; evictions 0");
+  d.bytes(592, 8, "fenced_commits 0");
   d.nothing_more();
   return d.text();
 }

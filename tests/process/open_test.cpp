@@ -261,7 +261,7 @@ TEST_CASE("a store and topic whose creator was killed at any system call can be 
       const auto store = leat::store::open(place.store());
       (void)store.topic<int>("next");
     }
-    CHECK(entries(place.store()) == std::vector<std::string>{"store", "topics"});
+    CHECK(entries(place.store()) == std::vector<std::string>{"groups", "store", "topics"});
     CHECK(entries(place.store() + "/topics") == std::vector<std::string>{"log", "next"});
     REQUIRE(leat::store::remove(place.store()));
     if (ended) break;

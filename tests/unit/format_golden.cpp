@@ -45,18 +45,23 @@ std::string topic_id() { return "0123456789abcdef"; }
 
 std::string store_file() {
   return padded(
-      with_checksum("leatsto\n" + little_endian(1, 4) + little_endian(0, 4) + "fedcba9876543210" + little_endian(0, 4)),
+      with_checksum("leatsto\n" + little_endian(2, 4) + little_endian(0, 4) + "fedcba9876543210" + little_endian(0, 4)),
       4096);
 }
 
 std::string topic_file(std::uint64_t begun, std::uint64_t start_offset, std::uint64_t start_sequence) {
   const std::string header =
-      "leattop\n" + little_endian(1, 4) + little_endian(1, 4) + topic_id() + little_endian(segment_bytes, 8) +
+      "leattop\n" + little_endian(2, 4) + little_endian(1, 4) + topic_id() + little_endian(segment_bytes, 8) +
       little_endian(slot_count, 8) + little_endian(4 * segment_bytes, 8) + little_endian(4096, 4) +
       little_endian(128, 4) + little_endian(0, 4) + little_endian(0, 4) + little_endian(0600, 4) + little_endian(8, 4) +
       little_endian(1'700'000'000'000'000'000, 8) + little_endian(fingerprint("string"), 8) +
       little_endian(fingerprint("string"), 8) + padded("string", 256) + padded("string", 256) + little_endian(0, 4);
-  return padded(with_checksum(header), 4096) +
+  const std::string words = little_endian(0, 8) + little_endian(0, 8) +  // closed, revision
+                            little_endian(1, 8) +                        // partitions now
+                            little_endian(4 * segment_bytes, 8) +        // retention: bytes,
+                            little_endian(~std::uint64_t{0}, 8) +        // nanoseconds: unlimited,
+                            little_endian(0, 8);                         // waits for groups: no
+  return padded(padded(with_checksum(header), 1024) + words, 4096) +
          padded(little_endian(begun, 8) + little_endian(start_offset, 8) + little_endian(start_sequence, 8) +
                     little_endian(start_sequence, 8),
                 256);
@@ -65,9 +70,10 @@ std::string topic_file(std::uint64_t begun, std::uint64_t start_offset, std::uin
 std::string segment_file(std::uint64_t sequence, std::uint64_t base, const std::string& slots,
                          const std::string& data) {
   const std::string identity =
-      with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + topic_id() + little_endian(sequence, 8) +
+      with_checksum("leatseg\n" + little_endian(2, 4) + little_endian(0, 4) + topic_id() + little_endian(sequence, 8) +
                     little_endian(segment_bytes, 8) + little_endian(slot_count, 8) + little_endian(0, 4));
   std::string header = padded(identity, 128) + little_endian(base, 8);
+  header = padded(header, 144) + little_endian(~std::uint64_t{0}, 8);  // nobody has looked at the timestamps
   header = padded(header, 256) + little_endian(data_begin + data.size(), 8);
   return padded(padded(padded(header, 4096) + slots, data_begin) + data, segment_bytes);
 }
@@ -81,6 +87,7 @@ std::string written_by_hand(const std::string& root) {
   const std::string store = root + "/by-hand";
   const std::string topic = store + "/topics/golden";
   std::filesystem::create_directories(topic);
+  std::filesystem::create_directory(store + "/groups");
   ::chmod(store.c_str(), 0700);
 
   // Full: timestamp, sizes of value, key and headers, checksum, value, key at a multiple of 8, headers.
@@ -171,23 +178,29 @@ TEST_CASE("what leat writes are the bytes that are written by hand") {
 
   const std::string store = read_file(temporary.file("store"));
   CHECK(store.size() == 4096);
-  CHECK(store.substr(0, 12) == "leatsto\n" + little_endian(1, 4));
+  CHECK(store.substr(0, 12) == "leatsto\n" + little_endian(2, 4));
   CHECK(number_at(store, 36, 4) == slow_crc32c(store.substr(0, 36)));
 
   const std::string words = read_file(temporary.file("topics/golden/topic"));
   CHECK(words.size() == 4096 + 256);
-  CHECK(words.substr(0, 12) == "leattop\n" + little_endian(1, 4));
+  CHECK(words.substr(0, 12) == "leattop\n" + little_endian(2, 4));
   CHECK(number_at(words, 620, 4) == slow_crc32c(words.substr(0, 620)));
-  CHECK(number_at(words, 4096, 8) == 1);  // begun
+  CHECK(number_at(words, 1024, 8) == 0);  // closed
+  CHECK(number_at(words, 1040, 8) == 1);  // partitions now
+  CHECK(number_at(words, 1048, 8) == number_at(words, 48, 8));
+  CHECK(number_at(words, 1056, 8) == ~std::uint64_t{0});  // retention by time
+  CHECK(number_at(words, 1064, 8) == 0);                  // waits for groups
+  CHECK(number_at(words, 4096, 8) == 1);                  // begun
   const std::uint64_t slots = number_at(words, 40, 8);
 
   const std::string segment = read_file(temporary.file("topics/golden/0000-0000000000000000"));
   REQUIRE(segment.size() == segment_bytes);
   CHECK(segment.substr(0, 64) ==
-        with_checksum("leatseg\n" + little_endian(1, 4) + little_endian(0, 4) + words.substr(16, 16) +
+        with_checksum("leatseg\n" + little_endian(2, 4) + little_endian(0, 4) + words.substr(16, 16) +
                       little_endian(0, 8) + little_endian(segment_bytes, 8) + little_endian(slots, 8) +
                       little_endian(0, 4)));
   CHECK(number_at(segment, 128, 8) == 0);
+  CHECK(number_at(segment, 144, 8) == ~std::uint64_t{0});  // largest timestamp: not asked for yet
   const std::uint64_t begin = (4096 + slots * 8 + 63) / 64 * 64;
   CHECK(number_at(segment, 256, 8) >= begin + 16 + 64 + 32);
   CHECK(number_at(segment, 4096, 8) == (std::uint64_t{1} << 56 | std::uint64_t{5} << 32 | begin / 8));

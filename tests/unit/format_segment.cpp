@@ -12,7 +12,7 @@ namespace unit_format_segment {
 
 using namespace leat::format;
 
-TEST_CASE("a segment's identity has the bytes that it has had since version 1") {
+TEST_CASE("a segment's identity has the bytes that it has had since version 2") {
   segment_identity identity{};
   identity.magic = segment_magic;
   identity.version = version;
@@ -25,20 +25,21 @@ TEST_CASE("a segment's identity has the bytes that it has had since version 1") 
 
   const std::string expected = leat_tests::from_hex(
       "6c6561747365670a"                  // "leatseg\n"
-      "01000000"                          // version
+      "02000000"                          // version
       "04030201"                          // partition
       "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"  // topic
       "8877665544332211"                  // sequence
       "0000010000000000"                  // segment bytes
       "6400000000000000"                  // slots
       "00000000"                          // reserved
-      "4529760f");                        // checksum of all before
+      "4a4229e6");                        // checksum of all before
   CHECK(leat_tests::text_of(std::as_bytes(std::span(&identity, 1))) == expected);
 }
 
-TEST_CASE("the shared words of a segment are each on a cache line of their own") {
+TEST_CASE("the tail of a segment's data is on a cache line of its own and what is written once on another") {
   CHECK(offsetof(segment_header, base_offset) == 128);
   CHECK(offsetof(segment_header, abandoned) == 136);
+  CHECK(offsetof(segment_header, largest_timestamp) == 144);
   CHECK(offsetof(segment_header, data_tail) == 256);
   CHECK(sizeof(segment_header) == 384);
 }

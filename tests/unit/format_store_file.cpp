@@ -10,7 +10,7 @@ namespace unit_format_store_file {
 
 using namespace leat::format;
 
-TEST_CASE("a store file begins with the bytes that it has had since version 1") {
+TEST_CASE("a store file begins with the bytes that it has had since version 2") {
   store_header header{};
   header.magic = store_magic;
   header.version = version;
@@ -18,14 +18,17 @@ TEST_CASE("a store file begins with the bytes that it has had since version 1") 
   header.checksum = header_checksum(header);
   const std::string bytes = leat_tests::text_of(std::as_bytes(std::span(&header, 1)));
   CHECK(bytes.substr(0, 40) == leat_tests::from_hex("6c65617473746f0a"                  // "leatsto\n"
-                                                    "01000000"                          // version
+                                                    "02000000"                          // version
                                                     "00000000"                          // reserved
                                                     "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"  // id
                                                     "00000000"                          // reserved
-                                                    "d27bf9d5"));                       // checksum of all before
+                                                    "7f902b36"));                       // checksum of all before
   CHECK(bytes.substr(40) == std::string(sizeof header - 40, '\0'));
 }
 
-TEST_CASE("the bell of a store is the word at 256") { CHECK(offsetof(store_header, bell) == 256); }
+TEST_CASE("the bell of a store is the word at 256 and the topics' revision that at 64") {
+  CHECK(offsetof(store_header, bell) == 256);
+  CHECK(offsetof(store_header, topics_revision) == 64);
+}
 
 }  // namespace unit_format_store_file

@@ -10,7 +10,7 @@ namespace unit_format_topic_file {
 
 using namespace leat::format;
 
-TEST_CASE("a topic's header has the bytes that it has had since version 1") {
+TEST_CASE("a topic's header has the bytes that it has had since version 2") {
   topic_header h{};
   h.magic = topic_magic;
   h.version = version;
@@ -34,7 +34,7 @@ TEST_CASE("a topic's header has the bytes that it has had since version 1") {
 
   std::string expected = leat_tests::from_hex(
       "6c656174746f700a"  // "leattop\n"
-      "01000000"
+      "02000000"
       "03000000"                          // version, partitions
       "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"  // id
       "0040000000000000"                  // segment bytes
@@ -56,13 +56,28 @@ TEST_CASE("a topic's header has the bytes that it has had since version 1") {
   CHECK(leat_tests::text_of(std::as_bytes(std::span(&h, 1))) == expected);
 }
 
-TEST_CASE("a topic is marked as deleted by the word at 1024") { CHECK(offsetof(topic_header, closed) == 1024); }
+TEST_CASE("what may change of a topic are the words from 1024 on") {
+  CHECK(offsetof(topic_header, closed) == 1024);
+  CHECK(offsetof(topic_header, revision) == 1032);
+  CHECK(offsetof(topic_header, partitions_now) == 1040);
+  CHECK(offsetof(topic_header, retention_bytes_now) == 1048);
+  CHECK(offsetof(topic_header, retention_nanoseconds) == 1056);
+  CHECK(offsetof(topic_header, wait_for_groups) == 1064);
+}
 
 TEST_CASE("the words of the partitions are 256 bytes each behind the first page") {
   CHECK(offsetof(partition_words, begun) == 0);
   CHECK(offsetof(partition_words, start_offset) == 8);
   CHECK(offsetof(partition_words, start_sequence) == 16);
   CHECK(offsetof(partition_words, reclaimed) == 24);
+  CHECK(offsetof(partition_words, deleted) == 32);
+  CHECK(offsetof(partition_words, counters) == 64);
+  CHECK(offsetof(partition_counters, bytes_appended) == 0);
+  CHECK(offsetof(partition_counters, fresh_segments) == 8);
+  CHECK(offsetof(partition_counters, recycled_segments) == 16);
+  CHECK(offsetof(partition_counters, contended_publishes) == 24);
+  CHECK(offsetof(partition_counters, wake_ups) == 32);
+  CHECK(offsetof(partition_counters, back_pressure) == 40);
   CHECK(offsetof(partition_words, doorbell) == 128);
   CHECK(topic_file_bytes(1) == 4096 + 256);
   CHECK(topic_file_bytes(max_partitions) == 4096 + 1024 * 256);

@@ -191,13 +191,20 @@ TEST_CASE("users of one group may write to a store that is made for it") {
     const auto store = leat::store::open(place.path, {.directory_mode = 0770});
     (void)store.topic<std::string>("t", {.file_mode = 0660});
   }
-  for (const char* name : {"", "/store", "/topics", "/topics/t", "/topics/t/topic"}) {
+  for (const char* name : {"", "/store", "/groups", "/topics", "/topics/t", "/topics/t/topic"}) {
     REQUIRE(::chown((place.path + name).c_str(), 0, ordinary_user) == 0);
   }
   CHECK(as(ordinary_user, [&]() -> std::string {
           leat::producer out{leat::store::open(place.path).topic<std::string>("t")};
           return std::to_string(out.send("x").value().offset);
         }) == "0");
+  CHECK(as(ordinary_user, [&]() -> std::string {
+          leat::consumer in{leat::store::open(place.path).topic<std::string>("t"),
+                            {.auto_offset_reset = leat::offset_reset::earliest, .group = "g"}};
+          if (in.poll().size() != 1) return "did not read";
+          in.commit().value();
+          return std::to_string(in.committed(0)->offset);
+        }) == "1");
 }
 
 }  // namespace unit_permissions

@@ -233,7 +233,7 @@ TEST_CASE("what a dead creator of the store left is removed by the next") {
   std::filesystem::create_directory(place.path() + "/topics");
   leat_tests::write_file(place.path() + "/~new-dead", "");
   (void)leat::store::open(place.path());
-  CHECK(leat_tests::names_in(place.path()) == std::set<std::string>{"store", "topics"});
+  CHECK(leat_tests::names_in(place.path()) == std::set<std::string>{"groups", "store", "topics"});
 }
 
 }  // namespace unit_store
