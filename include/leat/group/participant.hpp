@@ -15,8 +15,10 @@
 // Crash      see group_files.hpp and storage/group_offsets.hpp.
 #pragma once
 
+#include <leat/group/assigning.hpp>
 #include <leat/group/assignor.hpp>
 #include <leat/group/group_files.hpp>
+#include <leat/group/subscription.hpp>
 #include <leat/options.hpp>
 #include <leat/os/fork.hpp>
 #include <leat/result.hpp>
@@ -30,8 +32,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <regex>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -41,11 +41,8 @@ namespace leat::group {
 
 class participant final : public storage::attendant {
  public:
-  /// Opens a topic of the consumer's types. Null when there is none of this name; throws wrong_type.
-  using opener = std::function<std::shared_ptr<storage::topic_log>(const std::string& name)>;
-
   participant(std::shared_ptr<storage::store_files> store, storage::reader& reader, const consumer_options& options,
-              const storage::type_identity& value, const storage::type_identity& key, opener open_topic)
+              const storage::type_identity& value, const storage::type_identity& key, subscription::opener open_topic)
       : store_(std::move(store)), reader_(reader), options_(options), open_topic_(std::move(open_topic)) {
     const auto require = [&](bool condition, const char* field, const char* expected) {
       if (condition) return;
@@ -85,30 +82,20 @@ class participant final : public storage::attendant {
 
   /// Replaces what it was subscribed to. The next poll joins.
   void subscribe(std::vector<std::string> topics, bool is_pattern, rebalance_listener listener) {
-    if (is_pattern) {
-      pattern_ = expression(topics.front());
-    } else {
-      for (const std::string& name : topics) {
-        if (!storage::is_legal_name(name)) {
-          throw error(errc::name_invalid, store_->topics().path(name.substr(0, 300)),
-                      "a topic's name has " + std::string(storage::legal_names));
-        }
-      }
-      std::ranges::sort(topics);
-      topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
-      for (const std::string& name : topics) open_topic_(name);  // throws wrong_type now rather than later
-    }
+    require_no_callback();
+    subscription next(std::move(topics), is_pattern, *store_, open_topic_);
     if (member_ != nullptr) leave();
     listener_ = std::move(listener);
     profile_.is_pattern = is_pattern;
-    profile_.subscription = std::move(topics);
+    profile_.subscription = next.filter().names();
+    subscription_ = std::move(next);
     subscribed_ = true;
     replaced_ = false;
-    first_seen_.reset();
   }
 
   /// Leaves the group. What it has is committed first where auto commit is on.
   void unsubscribe() {
+    require_no_callback();
     leave();
     subscribed_ = false;
   }
@@ -171,7 +158,7 @@ class participant final : public storage::attendant {
     for (tenure& t : tenures_) {
       if (t.log->name() != topic || t.partition != partition) continue;
       const errc failure = t.offsets->commit(partition, {t.epoch, member_->number()}, offset, metadata);
-      if (failure == errc::ok) t.committed = metadata.empty() ? offset : none;
+      if (failure == errc::ok) t.committed = offset;
       return noted(failure);
     }
     return noted(errc::fenced);
@@ -215,13 +202,10 @@ class participant final : public storage::attendant {
     bool& busy_;
   };
 
-  std::regex expression(const std::string& pattern) const {
-    try {
-      return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& e) {
-      throw error(errc::invalid_argument, store_->topics().path(""),
-                  "\"" + pattern.substr(0, 300) + "\" is no regular expression: " + e.what());
-    }
+  void require_no_callback() const {
+    if (!busy_) return;
+    throw error(errc::invalid_argument, store_->groups().path(options_.group),
+                "a callback of a rebalance cannot subscribe or leave");
   }
 
   // --- joining and leaving ---
@@ -314,7 +298,7 @@ class participant final : public storage::attendant {
     wanted_.clear();
     peers_.clear();
     known_.clear();
-    logs_.clear();
+    subscription_.forget();
     offsets_.clear();
     if (member_ != nullptr) member_->rest();
     member_.reset();
@@ -355,69 +339,28 @@ class participant final : public storage::attendant {
 
   // --- topics ---
 
-  /// Opens what it is subscribed to. closed: a topic that it was subscribed to by name was deleted.
+  /// Takes over which topics there are. closed: one that it was subscribed to by name was deleted.
   errc look_at_topics() {
     const std::uint64_t seen = store_->topics_revision().observe();
     errc outcome = errc::ok;
-    bool gone = false;
-    for (auto l = logs_.begin(); l != logs_.end();) {
-      if (!l->second->closed()) {
-        l->second->refresh();
-        ++l;
-        continue;
-      }
-      const auto closed = l->second;
-      drop([&](const tenure& t) { return t.log == closed; });
-      std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == closed->name(); });
-      offsets_.erase(closed->name());
-      if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, l->second->path(), "the topic was deleted");
-      l = logs_.erase(l);
-      gone = true;  // another of this name may be there already
-    }
-    if (profile_.is_pattern) {
-      for (const std::string& name : storage::topic_log::names(*store_)) {
-        if (logs_.contains(name) || !std::regex_match(name, *pattern_)) continue;
-        try {
-          if (auto log = open_topic_(name)) logs_.emplace(name, std::move(log));
-        } catch (const error& e) {
-          if (e.code() != errc::wrong_type) throw;
-        }
-      }
-    } else {
-      for (const std::string& name : profile_.subscription) {
-        if (logs_.contains(name)) continue;
-        if (auto log = open_topic_(name)) logs_.emplace(name, std::move(log));
-      }
+    const auto gone = subscription_.look(*store_, open_topic_);
+    for (const auto& log : gone) {
+      drop([&](const tenure& t) { return t.log == log; });
+      std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == log->name(); });
+      offsets_.erase(log->name());
+      if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, log->path(), "the topic was deleted");
     }
     topics_seen_ = seen;
-    begin_new_partitions();
-    if (generation_ != none && (gone || !matches(known_))) group_->generation().advance_from(generation_);
+    // `latest` is what was sent since this member was there, so all of what came later.
+    subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
+      if (options_.auto_offset_reset != offset_reset::latest) return;
+      log.open_group(options_.group)->begun(id).set_first(log.partition(id).start_offset().observe());
+    });
+    // Another topic of a deleted one's name may be there already.
+    if (generation_ != none && (!gone.empty() || !subscription_.matches(known_))) {
+      group_->generation().advance_from(generation_);
+    }
     return outcome;
-  }
-
-  /// Partitions that came after this member had looked first: `latest` is what was sent since then, so all of them.
-  void begin_new_partitions() {
-    const bool first_look = !first_seen_.has_value();
-    if (first_look) first_seen_.emplace();
-    for (const auto& [name, log] : logs_) {
-      std::uint32_t& seen = (*first_seen_)[name];
-      if (!first_look && options_.auto_offset_reset == offset_reset::latest && seen < log->partitions()) {
-        const auto offsets = log->open_group(options_.group);
-        for (std::uint32_t id = seen; id < log->partitions(); ++id) {
-          offsets->begun(id).set_first(log->partition(id).start_offset().observe());
-        }
-      }
-      seen = log->partitions();
-    }
-  }
-
-  /// The topics and numbers of partitions on which an assignment rests are those that this member sees.
-  bool matches(const std::map<std::string, std::uint32_t>& topics) const {
-    for (const auto& [name, log] : logs_) {
-      const auto found = topics.find(name);
-      if (found == topics.end() || found->second != log->partitions()) return false;
-    }
-    return true;
   }
 
   /// What others, or nobody, have now.
@@ -454,7 +397,7 @@ class participant final : public storage::attendant {
       const std::uint64_t generation = group_->generation().observe();
       auto found = group_->assignment(generation);
       if (!found) {
-        group_->publish(generation, compute());
+        group_->publish(generation, compute_assignment(*group_, store_, assignor_));
         found = group_->assignment(generation);
       }
       if (group_->generation().observe() != generation || !found) continue;
@@ -463,7 +406,8 @@ class participant final : public storage::attendant {
       break;
     }
     known_ = agreed.topics;
-    if (!matches(known_)) group_->generation().advance_from(generation_);  // it was computed before a topic came
+    if (!subscription_.matches(known_))
+      group_->generation().advance_from(generation_);  // it was computed before a topic came
     peers_.clear();
     for (auto& m : group_->members()) {
       if (m->number() != member_->number()) peers_.push_back(std::move(m));
@@ -472,8 +416,8 @@ class participant final : public storage::attendant {
     std::vector<topic_partition> target =
         mine == agreed.of_members.end() ? std::vector<topic_partition>{} : mine->second;
     std::erase_if(target, [&](const topic_partition& p) {
-      const auto log = logs_.find(p.topic);
-      return log == logs_.end() || p.partition >= log->second->partitions();
+      const auto log = subscription_.logs().find(p.topic);
+      return log == subscription_.logs().end() || p.partition >= log->second->partitions();
     });
     give_up_all_but(target);
     std::erase_if(target, [&](const topic_partition& p) {
@@ -485,67 +429,6 @@ class participant final : public storage::attendant {
 
   static bool is(const tenure& t, const topic_partition& p) {
     return t.partition == p.partition && t.log->name() == p.topic;
-  }
-
-  agreed_assignment compute() const {
-    agreed_assignment result;
-    std::vector<group_member> members;
-    std::vector<std::uint32_t> numbers;
-    std::map<std::string, std::shared_ptr<storage::topic_log>> opened;
-    const std::vector<std::string> names = storage::topic_log::names(*store_);
-    for (const auto& file : group_->members()) {
-      const member_profile p = file->profile();
-      std::vector<std::string> topics;
-      std::optional<std::regex> pattern;
-      if (p.is_pattern && !p.subscription.empty()) pattern = expression(p.subscription.front());
-      for (const std::string& name : names) {
-        const bool asked = pattern ? std::regex_match(name, *pattern)
-                                   : std::ranges::find(p.subscription, name) != p.subscription.end();
-        if (!asked) continue;
-        auto known = opened.find(name);
-        if (known == opened.end()) {
-          known = opened.emplace(name, storage::topic_log::open_untyped(store_, name)).first;
-        }
-        if (known->second == nullptr) continue;
-        const format::topic_header& h = known->second->header();
-        const auto fits = [](std::uint64_t asked_type, std::uint64_t has) {
-          return asked_type == 0 || asked_type == has;
-        };
-        if (fits(p.value_type, h.value_type) && fits(p.key_type, h.key_type)) topics.push_back(name);
-      }
-      members.push_back({p.id, p.instance, std::move(topics), {}});
-      numbers.push_back(file->number());
-    }
-    for (const auto& [name, log] : opened) {
-      if (log == nullptr) continue;
-      result.topics[name] = log->partitions();
-      const auto offsets = log->find_group(options_.group);
-      if (offsets == nullptr) continue;
-      for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
-        const auto owner = std::ranges::find(numbers, offsets->owner(id).member);
-        if (owner != numbers.end())
-          members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
-      }
-    }
-    const assignment assigned = assignor_.assign(members, result.topics);
-    if (assigned.size() != members.size()) {
-      throw error(errc::invalid_argument, group_->path(),
-                  "the assignor " + assignor_.name + " returned " + std::to_string(assigned.size()) + " lists for " +
-                      std::to_string(members.size()) + " members");
-    }
-    std::set<topic_partition> given;
-    for (std::size_t i = 0; i < assigned.size(); ++i) {
-      for (const topic_partition& p : assigned[i]) {
-        const auto topic = result.topics.find(p.topic);
-        if (topic == result.topics.end() || p.partition >= topic->second || !given.insert(p).second) {
-          throw error(errc::invalid_argument, group_->path(),
-                      "the assignor " + assignor_.name + " gave away partition " + std::to_string(p.partition) +
-                          " of " + p.topic + ", which is not there or was given before");
-        }
-      }
-      result.of_members[numbers[i]] = assigned[i];
-    }
-    return result;
   }
 
   /// Releases what is another's from now on.
@@ -585,13 +468,22 @@ class participant final : public storage::attendant {
     handovers_ = group_->handovers().observe();  // before the looks: what is released behind them is seen next time
     std::vector<topic_partition> taken;
     std::vector<topic_partition> rest;
-    for (const topic_partition& p : wanted_) (try_take(p) ? taken : rest).push_back(p);
+    std::exception_ptr thrown;
+    for (const topic_partition& p : wanted_) {
+      try {
+        (try_take(p) ? taken : rest).push_back(p);
+      } catch (...) {
+        thrown = std::current_exception();  // a damaged file of one partition does not keep this member from the others
+        rest.push_back(p);
+      }
+    }
     wanted_ = std::move(rest);
-    if (!taken.empty()) tell(listener_.assigned, taken);
+    tell(listener_.assigned, taken);
+    if (thrown) std::rethrow_exception(thrown);
   }
 
   bool try_take(const topic_partition& p) {
-    const auto& log = logs_.at(p.topic);
+    const auto& log = subscription_.logs().at(p.topic);
     auto& offsets = offsets_[p.topic];
     if (offsets == nullptr) offsets = log->open_group(options_.group);
     offsets->reserve(log->partitions());
@@ -604,6 +496,7 @@ class participant final : public storage::attendant {
       return false;
     }
     std::uint64_t committed = none;
+    tenures_.reserve(tenures_.size() + 1);
     storage::reader::assigned& reading = begin_reading(log, *offsets, p.partition, committed);
     tenures_.push_back({log, offsets, p.partition, *epoch, committed, &reading});
     return true;
@@ -615,7 +508,7 @@ class participant final : public storage::attendant {
                                            std::uint64_t& committed) {
     if (const auto position = offsets.committed_position(id)) {
       committed = *position;
-      return reader_.add(log, id, *position);
+      return reader_.add(log, id, position);
     }
     const sync::first_offset begun = offsets.begun(id);
     if (begun.observe() == sync::first_offset::unset) {
@@ -661,10 +554,10 @@ class participant final : public storage::attendant {
   storage::reader& reader_;
   const consumer_options options_;
   const assignor assignor_ = options_.assignor.value_or(cooperative_sticky_assignor());
-  opener open_topic_;
+  subscription::opener open_topic_;
   const std::uint32_t fork_generation_ = os::fork_generation();
   member_profile profile_;
-  std::optional<std::regex> pattern_;
+  subscription subscription_;
   rebalance_listener listener_;
   bool subscribed_ = false;
   bool busy_ = false;
@@ -681,9 +574,7 @@ class participant final : public storage::attendant {
   clock::time_point due_{};
   std::int64_t retry_ = 0;
   std::int64_t next_commit_ = 0;
-  std::map<std::string, std::shared_ptr<storage::topic_log>> logs_;  // subscribed topics that are there
-  std::optional<std::map<std::string, std::uint32_t>> first_seen_;   // partitions that it has seen of each topic
-  std::map<std::string, std::uint32_t> known_;                       // what the assignment rests on
+  std::map<std::string, std::uint32_t> known_;  // what the assignment rests on
   std::map<std::string, std::shared_ptr<storage::group_offsets>> offsets_;
   std::vector<tenure> tenures_;
   std::vector<topic_partition> wanted_;

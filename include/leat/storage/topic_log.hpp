@@ -45,7 +45,7 @@ class topic_log {
     }
     for (;;) {
       if (auto directory = store->topics().open_directory(name)) {
-        if (auto log = open_directory(store, name, std::move(directory))) {
+        if (auto log = open_directory(store, name, directory)) {
           log->check_type(value, key);
           log->check_options(options);
           return log;
@@ -63,7 +63,7 @@ class topic_log {
   static std::shared_ptr<topic_log> open_untyped(const std::shared_ptr<store_files>& store, const std::string& name) {
     check_name(name, store->topics());
     while (auto directory = store->topics().open_directory(name)) {
-      if (auto log = open_directory(store, name, std::move(directory))) return log;
+      if (auto log = open_directory(store, name, directory)) return log;
     }
     return nullptr;
   }
@@ -114,7 +114,7 @@ class topic_log {
     return names;
   }
 
-  topic_log(std::shared_ptr<store_files> store, std::string name, std::shared_ptr<os::directory> directory,
+  topic_log(std::shared_ptr<store_files> store, std::string name, const std::shared_ptr<os::directory>& directory,
             const format::topic_header& header, os::mapping mapped, os::file locks, bool writable)
       : store_(std::move(store)),
         name_(std::move(name)),
@@ -269,7 +269,7 @@ class topic_log {
 
   /// Null when the topic vanished meanwhile.
   static std::shared_ptr<topic_log> open_directory(const std::shared_ptr<store_files>& store, const std::string& name,
-                                                   std::shared_ptr<os::directory> directory) {
+                                                   const std::shared_ptr<os::directory>& directory) {
     auto [file, mode] = os::open_as_permitted(*directory, file_name);
     if (!file) {
       if (!still_named(*store, name, *directory)) return nullptr;
@@ -284,8 +284,8 @@ class topic_log {
     // child of a fork, and the locks would live as long.
     std::optional<os::file> locks = directory->open(file_name, mode);
     if (!locks) return nullptr;  // deleted right now
-    auto log = std::make_shared<topic_log>(store, name, std::move(directory), header, std::move(mapped),
-                                           std::move(*locks), mode == os::access::read_write);
+    auto log = std::make_shared<topic_log>(store, name, directory, header, std::move(mapped), std::move(*locks),
+                                           mode == os::access::read_write);
     if (!log->closed()) return log;
     if (!still_named(*store, name, log->directory())) return nullptr;
     throw error(errc::corrupt, log->path(), "the topic is marked as deleted, but has its name");

@@ -60,9 +60,9 @@ inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t c
   places.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     const format::slot_word word = s.slots().observe(i);
-    const std::string where = "offset " + std::to_string(base + i) + ": ";
+    std::string what = "offset " + std::to_string(base + i);
     if (!format::is_sound(word, g.data_begin(), g.segment_bytes)) {
-      findings.push_back({path, where + "the slot does not describe a record within the segment", errc::corrupt});
+      findings.push_back({path, what += ": the slot does not describe a record within the segment", errc::corrupt});
       continue;
     }
     const std::uint64_t begin = format::slot_position(word);
@@ -71,15 +71,14 @@ inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t c
     const std::uint64_t bytes = compact ? format::compact_size(extent) : extent * format::record_alignment;
     if (!compact) {
       const std::string defect = defect_of_full(s.bytes() + begin, bytes);
-      if (!defect.empty()) findings.push_back({path, where + "the record has " + defect, errc::corrupt});
+      if (!defect.empty()) findings.push_back({path, what += ": the record has " + defect, errc::corrupt});
     }
     places.emplace_back(begin, begin + bytes);
   }
   std::ranges::sort(places);
   for (std::size_t i = 1; i < places.size(); ++i) {
     if (places[i].first < places[i - 1].second) {
-      findings.push_back(
-          {path, "two records overlap at byte " + std::to_string(places[i].first) + " of the file", errc::corrupt});
+      findings.push_back({path, "two records overlap at byte " + std::to_string(places[i].first), errc::corrupt});
     }
   }
 }

@@ -1,0 +1,128 @@
+// What a member is subscribed to: which topics it asks for, and those of them that there are, opened.
+//
+// Threads    the consumer's.
+#pragma once
+
+#include <leat/storage/topic_log.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace leat::group {
+
+/// Names, or one regular expression for whole names. Throws invalid_argument for one that is none.
+class topic_filter {
+ public:
+  topic_filter() = default;
+  /// `place`: for messages.
+  topic_filter(std::vector<std::string> asked, bool is_pattern, const std::string& place) : names_(std::move(asked)) {
+    if (!is_pattern || names_.empty()) return;
+    try {
+      pattern_.emplace(names_.front(), std::regex::ECMAScript | std::regex::optimize);
+    } catch (const std::regex_error& e) {
+      throw error(errc::invalid_argument, place,
+                  "\"" + names_.front().substr(0, 300) + "\" is no regular expression: " + e.what());
+    }
+  }
+
+  bool is_pattern() const noexcept { return pattern_.has_value(); }
+  const std::vector<std::string>& names() const noexcept { return names_; }
+
+  bool matches(const std::string& name) const {
+    return pattern_ ? std::regex_match(name, *pattern_) : std::ranges::find(names_, name) != names_.end();
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::optional<std::regex> pattern_;
+};
+
+class subscription {
+ public:
+  using log = std::shared_ptr<storage::topic_log>;
+  /// Opens a topic of the consumer's types. Null when there is none of this name; throws wrong_type.
+  using opener = std::function<log(const std::string& name)>;
+
+  subscription() = default;
+  /// Throws name_invalid, wrong_type, invalid_argument.
+  subscription(std::vector<std::string> asked, bool is_pattern, const storage::store_files& store, const opener& open) {
+    if (!is_pattern) {
+      for (const std::string& name : asked) {
+        if (!storage::is_legal_name(name)) {
+          throw error(errc::name_invalid, store.topics().path(name.substr(0, 300)),
+                      "a topic's name has " + std::string(storage::legal_names));
+        }
+        open(name);  // throws now rather than at a poll
+      }
+      std::ranges::sort(asked);
+      asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
+    }
+    filter_ = topic_filter(std::move(asked), is_pattern, store.topics().path(""));
+  }
+
+  const topic_filter& filter() const noexcept { return filter_; }
+  const std::map<std::string, log>& logs() const noexcept { return logs_; }
+
+  /// Closes everything; what was seen before counts as seen.
+  void forget() noexcept { logs_.clear(); }
+
+  /// Takes over what has changed: topics and partitions that have come. Those that were deleted are returned.
+  std::vector<log> look(const storage::store_files& store, const opener& open) {
+    std::vector<log> gone;
+    for (auto l = logs_.begin(); l != logs_.end();) {
+      if (l->second->closed()) {
+        if (seen_) (*seen_)[l->first] = 0;  // should there be another of this name, it is new
+        gone.push_back(std::move(l->second));
+        l = logs_.erase(l);
+      } else {
+        l->second->refresh();
+        ++l;
+      }
+    }
+    for (const std::string& name : filter_.is_pattern() ? storage::topic_log::names(store) : filter_.names()) {
+      if (logs_.contains(name) || !filter_.matches(name)) continue;
+      try {
+        if (auto found = open(name)) logs_.emplace(name, std::move(found));
+      } catch (const error& e) {
+        if (!filter_.is_pattern() || e.code() != errc::wrong_type) throw;
+      }
+    }
+    return gone;
+  }
+
+  /// The topics and numbers of partitions on which an assignment rests are those that are here.
+  bool matches(const std::map<std::string, std::uint32_t>& topics) const {
+    return std::ranges::all_of(logs_, [&](const auto& l) {
+      const auto found = topics.find(l.first);
+      return found != topics.end() && found->second == l.second->partitions();
+    });
+  }
+
+  /// Calls `is_new(log, partition)` for what has come since the last call, except at the first.
+  template <class New>
+  void for_new_partitions(New is_new) {
+    const bool first = !seen_.has_value();
+    if (first) seen_.emplace();
+    for (const auto& [name, opened] : logs_) {
+      std::uint32_t& seen = (*seen_)[name];
+      for (const std::uint32_t count = opened->partitions(); seen < count; ++seen) {
+        if (!first) is_new(*opened, seen);
+      }
+    }
+  }
+
+ private:
+  topic_filter filter_;
+  std::map<std::string, log> logs_;
+  std::optional<std::map<std::string, std::uint32_t>> seen_;  // partitions of each topic
+};
+
+}  // namespace leat::group
