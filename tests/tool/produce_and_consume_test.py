@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import unittest
@@ -203,6 +204,14 @@ class ProduceAndConsume(ToolCase):
         self.leat("produce", "b", "--store", other, input="y\n")
         self.assertEqual(self.leat("topics", "list", "--store", other), "a\nb\n")
         self.assertFalse(os.path.exists(self.store))
+
+    def test_a_name_is_a_store_in_shared_memory(self):
+        name = "tool-test.%s" % os.path.basename(self.directory)
+        path = "/dev/shm/leat." + name
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        self.leat("produce", "web", "--store", name, input="x\n")
+        self.assertTrue(os.path.isdir(path))
+        self.assertEqual(self.leat("topics", "list", environment=dict(os.environ, LEAT_STORE=name)), "web\n")
 
 
 if __name__ == "__main__":

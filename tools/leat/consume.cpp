@@ -161,7 +161,7 @@ void add_consume(command_line& line) {
   using namespace consume_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("consume", "Print the records of a topic, and follow it");
-  c->add_option("TOPIC", o->topic, "Which")->required();
+  add_argument(c, "TOPIC", o->topic, "The topic")->required();
   c->add_option("-g,--group", o->source.group, "Read as a member of this group, and commit")->type_name("GROUP");
   c->add_option("--instance-id", o->source.instance_id, "Be this static member of the group")->type_name("NAME");
   add_parsed(c, "--from", o->source.from, parse_place,
@@ -170,8 +170,10 @@ void add_consume(command_line& line) {
              "PLACE");
   add_parsed(c, "-p,--partition", o->source.partitions, parse_partitions, "Only these", "LIST");
   add_parsed(c, "-n,--count", o->count, parse_count, "End after so many records", "NUMBER");
-  c->add_flag("--follow,!-e,!--no-follow", o->follow, "Go on at the end of the topic (default), or (-e) end there");
-  c->add_flag("--wait,!--no-wait", o->wait, "Wait for a topic that is not there (default), or fail");
+  add_switch(c, "--follow", o->follow, true, "Go on at the end of the topic (default)");
+  add_switch(c, "-e,--no-follow", o->follow, false, "End where the topic ends");
+  add_switch(c, "--wait", o->wait, true, "Wait for a topic that is not there (default)");
+  add_switch(c, "--no-wait", o->wait, false, "Fail where the topic is not there");
   add_parsed(c, "--idle", o->idle, parse_duration, "End when no record came for so long", "DURATION");
   CLI::Option* const format =
       c->add_option("--format", o->format,

@@ -165,7 +165,7 @@ void add_dump(command_line& line) {
   using namespace dump_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("dump", "Print segments and records, also of damaged files");
-  c->add_option("TOPIC", o->topic, "Which")->required();
+  add_argument(c, "TOPIC", o->topic, "The topic")->required();
   add_parsed(c, "-p,--partition", o->partitions, parse_partitions, "Only these", "LIST");
   c->add_flag("--segments", o->segments, "Only the segments");
   c->add_flag("--records", o->records, "Only the records");

@@ -210,14 +210,14 @@ void add_groups(command_line& line) {
   {
     auto o = std::make_shared<several>();
     CLI::App* const c = groups->add_subcommand("describe", "Print members, owners, committed offsets and lag");
-    c->add_option("GROUP", o->groups, "Which; default: all");
+    add_argument(c, "GROUP", o->groups, "Only these");
     line.runs(c, o, describe);
   }
   {
     auto o = std::make_shared<reset_options>();
     CLI::App* const c = groups->add_subcommand("reset", "Put a group without live members somewhere else in a topic");
-    c->add_option("GROUP", o->group, "Which; it is made if it is not there")->required();
-    c->add_option("TOPIC", o->topic, "In which topic")->required();
+    add_argument(c, "GROUP", o->group, "The group; it is made if it is not there")->required();
+    add_argument(c, "TOPIC", o->topic, "In which topic")->required();
     add_parsed(c, "--to", o->to, parse_place,
                "There: earliest, latest, an offset, -N for N before the end of each partition, or a time", "PLACE");
     add_parsed(c, "--shift", o->shift, parse_shift, "So many records on, or back, from what is committed", "NUMBER");
@@ -227,7 +227,7 @@ void add_groups(command_line& line) {
   {
     auto o = std::make_shared<several>();
     CLI::App* const c = groups->add_subcommand("delete", "Delete groups without live members, and what they committed");
-    c->add_option("GROUP", o->groups, "Which")->required();
+    add_argument(c, "GROUP", o->groups, "The groups")->required();
     line.runs(c, o, remove);
   }
 }

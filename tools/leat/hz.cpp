@@ -128,7 +128,7 @@ void add_hz(command_line& line) {
   using namespace hz_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("hz", "Measure how many records a second come to a topic");
-  c->add_option("TOPIC", o->topic, "Which")->required();
+  add_argument(c, "TOPIC", o->topic, "The topic")->required();
   add_parsed(c, "-p,--partition", o->partitions, parse_partitions, "Only these", "LIST");
   add_parsed(c, "--window", o->window, parse_count, "Times between the last so many records count; default 10000",
              "NUMBER");

@@ -27,11 +27,6 @@ void declare(command_line& line) {
                  "The store: a name in shared memory, or a path; default: the environment's LEAT_STORE, or \"default\"")
       ->type_name("NAME|PATH");
   app.add_flag("--json", line.common.json, "Print JSON: an object a line for streams of records, else one document");
-  app.footer(
-      "Examples:\n"
-      "  tail -f access.log | leat produce web\n"
-      "  leat consume web --group alerts\n"
-      "The manual is leat(1).");
   add_produce(line);
   add_consume(line);
   add_topics(line);
@@ -45,6 +40,12 @@ void declare(command_line& line) {
   add_dump(line);
   add_verify(line);
   add_clean(line);
+  // After them: commands take over the footer that there is when they are added.
+  app.footer(
+      "Examples:\n"
+      "  tail -f access.log | leat produce web\n"
+      "  leat consume web --group alerts\n"
+      "The manual is leat(1).");
 }
 
 int code_of(const leat::error& e) {

@@ -85,7 +85,7 @@ void add_offsets(command_line& line) {
   using namespace offsets_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("offsets", "Print where partitions begin and end");
-  c->add_option("TOPIC", o->topic, "Which")->required();
+  add_argument(c, "TOPIC", o->topic, "The topic")->required();
   c->add_option("-g,--group", o->group, "Also what this group has committed, and its lag")->type_name("GROUP");
   add_parsed(c, "--time", o->time, parse_time, "Also the first offset whose timestamp is this or later", "TIME");
   add_parsed(c, "-p,--partition", o->partitions, parse_partitions, "Only these", "LIST");

@@ -69,4 +69,16 @@ CLI::Option* add_parsed(CLI::App* command, const std::string& names, Into& into,
   return option->type_name(type);
 }
 
+/// An option without a value, which sets `into`; the last on the command line decides.
+inline CLI::Option* add_switch(CLI::App* command, const std::string& names, bool& into, bool value,
+                               const std::string& what) {
+  return command->add_flag_callback(names, [&into, value] { into = value; }, what);
+}
+
+/// An argument that is known by its place; the completion goes by its name.
+template <class Into>
+CLI::Option* add_argument(CLI::App* command, const std::string& name, Into& into, const std::string& what) {
+  return command->add_option(name, into, what)->type_name("");
+}
+
 }  // namespace leat_tool

@@ -194,8 +194,8 @@ void add_produce(command_line& line) {
   using namespace produce_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("produce", "Send lines to a topic, which is made if it is not there");
-  c->add_option("TOPIC", o->topic, "Where to")->required();
-  c->add_option("FILE", o->file, "Whose lines; - is standard input, the default");
+  add_argument(c, "TOPIC", o->topic, "Where to")->required();
+  add_argument(c, "FILE", o->file, "Whose lines; - is standard input, the default");
   add_parsed(c, "-k,--key-separator", o->key_separator, unescape, "Each line is a key, this, and a value", "TEXT");
   c->add_option("-H,--header", o->header, "A header for every record; may be given again")->type_name("NAME=VALUE");
   c->add_flag("--headers", o->headers, "Each line begins with headers, name:value,name:value, and a tab");
@@ -208,7 +208,7 @@ void add_produce(command_line& line) {
   add_parsed(c, "-p,--partition", o->partition, parse_count, "Send to this partition", "NUMBER");
   add_parsed(c, "--timestamp", o->timestamp, parse_time, "The timestamp of every record; default: now", "TIME");
   add_parsed(c, "--rate", o->rate, parse_positive, "At most so many records a second", "NUMBER");
-  c->add_flag("--no-create{false}", o->create, "Do not make the topic, or the store, if it is not there");
+  add_switch(c, "--no-create", o->create, false, "Do not make the topic, or the store, if it is not there");
   c->add_flag("-q,--quiet", o->quiet, "No progress display on a terminal");
   line.runs(c, o, produce);
 }

@@ -62,8 +62,8 @@ void add_record(command_line& line) {
   using namespace record_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("record", "Write a topic, or a part of it, to a file");
-  c->add_option("TOPIC", o->topic, "Which")->required();
-  c->add_option("FILE", o->file, "Where to; - is standard output")->required();
+  add_argument(c, "TOPIC", o->topic, "The topic")->required();
+  add_argument(c, "FILE", o->file, "Where to; - is standard output")->required();
   add_parsed(c, "--from", o->from, parse_place,
              "Begin at: earliest (default), latest, an offset, -N for the last N of each partition, or a time",
              "PLACE");

@@ -151,8 +151,8 @@ void add_replay(command_line& line) {
   using namespace replay_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("replay", "Send what record wrote to a file");
-  c->add_option("FILE", o->file, "The recording; - is standard input")->required();
-  c->add_option("TOPIC", o->topic, "Where to; default: the topic of the same name. It is made if it is not there");
+  add_argument(c, "FILE", o->file, "The recording; - is standard input")->required();
+  add_argument(c, "TOPIC", o->topic, "Where to; default: the topic of the same name. It is made if it is not there");
   add_parsed(c, "--speed", o->speed, parse_speed,
              "original (default): as far apart as the records' timestamps are; a factor; or max: as fast as possible",
              "SPEED");

@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
+#include "parse.hpp"
 #include "prometheus.hpp"
 #include "sample.hpp"
 #include "text.hpp"
@@ -106,7 +107,7 @@ void add_stat(command_line& line) {
   using namespace stat_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("stat", "Print figures of topics and groups");
-  c->add_option("TOPIC", o->topics, "Which; default: all");
+  add_argument(c, "TOPIC", o->topics, "Only these");
   c->add_flag("--prometheus", o->prometheus, "In Prometheus' text exposition format");
   line.runs(c, o, stat);
 }

@@ -190,7 +190,7 @@ void add_top(command_line& line) {
   using namespace top_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("top", "Watch topics and groups on the full screen; q quits");
-  c->add_option("TOPIC", o->topics, "Which; default: all");
+  add_argument(c, "TOPIC", o->topics, "Only these");
   add_parsed(c, "--interval", o->interval, parse_duration, "Between two looks; default 1s", "DURATION");
   add_parsed(c, "-n,--count", o->count, parse_count, "End after so many looks", "NUMBER");
   c->add_flag("--plain", o->plain, "Print each look below the last; so it goes without a terminal, as with --json");

@@ -124,7 +124,8 @@ void print(const leat::topic_description& d) {
   out().print("keys             {}\n", printable(d.key_type));
   out().print("partitions       {}\n", d.partitions.size());
   out().print("segments of      {}\n", bytes_to_text(d.segment_bytes));
-  out().print("retention        {} a partition, {}{}\n", bytes_to_text(d.retention_bytes), to_text(d.retention_time),
+  out().print("retention        {} a partition, {}{}\n", bytes_to_text(d.retention_bytes),
+              d.retention_time == leat::forever ? "of any age" : to_text(d.retention_time),
               d.wait_for_groups ? ", waits for groups" : "");
   out().print("largest record   {}\n", bytes_to_text(d.max_record_bytes));
   out().print("timestamps       {} time\n", d.timestamps == leat::timestamp_type::create_time ? "create" : "append");
@@ -232,7 +233,7 @@ void add_retention(CLI::App* c, leat::retention_options& retention) {
 void add_create(command_line& line, CLI::App* topics) {
   auto o = std::make_shared<create_options>();
   CLI::App* const c = topics->add_subcommand("create", "Make a topic, and the store if it is not there");
-  c->add_option("NEW-TOPIC", o->topic, "Its name")->required();
+  add_argument(c, "NEW-TOPIC", o->topic, "Its name")->required();
   add_parsed(c, "-p,--partitions", o->options.partitions, parse_small, "How many, 1 to 1024; default 1", "NUMBER");
   add_parsed(c, "--segment-bytes", o->options.segment_bytes, parse_bytes, "Size of a segment; default 16 MiB", "SIZE");
   add_retention(c, o->options.retention);
@@ -268,33 +269,33 @@ void add_topics(command_line& line) {
   {
     auto o = std::make_shared<several>();
     CLI::App* const c = topics->add_subcommand("describe", "Print what topics are like, all of them or some");
-    c->add_option("TOPIC", o->topics, "Which");
+    add_argument(c, "TOPIC", o->topics, "The topics");
     line.runs(c, o, describe);
   }
   {
     auto o = std::make_shared<alter_options>();
     CLI::App* const c = topics->add_subcommand("alter", "Change the retention of a topic");
-    c->add_option("TOPIC", o->topic, "Which")->required();
+    add_argument(c, "TOPIC", o->topic, "The topic")->required();
     add_retention(c, o->changes.retention);
     line.runs(c, o, alter);
   }
   {
     auto o = std::make_shared<several>();
     CLI::App* const c = topics->add_subcommand("delete", "Delete topics with all their records");
-    c->add_option("TOPIC", o->topics, "Which")->required();
+    add_argument(c, "TOPIC", o->topics, "The topics")->required();
     line.runs(c, o, remove);
   }
   {
     auto o = std::make_shared<add_options>();
     CLI::App* const c = topics->add_subcommand("add-partitions", "Give a topic more partitions");
-    c->add_option("TOPIC", o->topic, "Which")->required();
+    add_argument(c, "TOPIC", o->topic, "The topic")->required();
     add_parsed(c, "TOTAL", o->total, parse_small, "How many it has then", "NUMBER")->required();
     line.runs(c, o, add_partitions);
   }
   {
     auto o = std::make_shared<records_options>();
     CLI::App* const c = topics->add_subcommand("delete-records", "Delete the records at the front of a topic");
-    c->add_option("TOPIC", o->topic, "Which")->required();
+    add_argument(c, "TOPIC", o->topic, "The topic")->required();
     add_parsed(c, "--before", o->before, parse_place,
                "Those before this place: an offset, latest (all), -N (all but the last N), or a time", "PLACE")
         ->required();

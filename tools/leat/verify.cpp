@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
+#include "parse.hpp"
 #include "store_access.hpp"
 #include "text.hpp"
 
@@ -48,7 +49,7 @@ void add_verify(command_line& line) {
   using namespace verify_command;
   auto o = std::make_shared<options>();
   CLI::App* const c = line.app.add_subcommand("verify", "Check the files of topics, and every record in them");
-  c->add_option("TOPIC", o->topics, "Which; default: all");
+  add_argument(c, "TOPIC", o->topics, "Only these");
   line.runs(c, o, verify);
 }
 
