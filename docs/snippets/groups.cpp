@@ -51,10 +51,11 @@ void sharing(const leat::store& store) {
   out.send("bob", payment{7, 20.25}).value();
 
   double total = 0;
+  const auto running = [&] { return total != 29.75; };
   // snippet: group
   // Any number of processes and threads do this at once: each partition is read by one of them.
   leat::consumer in{payments, {.auto_offset_reset = leat::offset_reset::earliest, .group = "ledger"}};
-  while (total != 29.75) {
+  while (running()) {
     for (const auto& record : in.poll(100ms)) total += record.value().amount;
     in.commit().value();  // behind the work: should this one die now, another goes on here
   }
