@@ -66,7 +66,9 @@ class producer {
     if (!log_->writable()) {
       throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
     }
+    log_->refresh();  // the topic may have got partitions since it was opened
     add_appenders();
+    sticky_.spread_over(partitions());
   }
 
   /// Appends a record without a key.

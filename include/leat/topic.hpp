@@ -56,7 +56,7 @@ struct topic_description {
 namespace detail {
 
 inline storage::partition& partition_of(storage::topic_log& log, std::uint32_t partition) {
-  if (partition < log.partitions()) return log.partition(partition);
+  if (partition < log.partitions() || partition < log.refresh()) return log.partition(partition);
   throw error(errc::invalid_argument, log.path(),
               "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
 }

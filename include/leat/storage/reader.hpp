@@ -81,6 +81,7 @@ class reader {
 
   /// These partitions of a topic, and nothing else. New ones begin where the reset policy says, from now.
   void assign(const std::shared_ptr<topic_log>& log, const std::vector<std::uint32_t>& partitions) {
+    log->refresh();  // the topic may have got partitions since it was opened
     for (const std::uint32_t id : partitions) require(*log, id);
     std::vector<std::unique_ptr<assigned>> added;  // complete before anything is changed
     for (const std::uint32_t id : partitions) {
