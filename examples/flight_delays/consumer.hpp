@@ -1,4 +1,5 @@
-// A consumer process: counts the flights of its partitions, from wherever its predecessor's saved figures end.
+// A consumer process: a member of the group that counts the flights. Which partitions it has the group decides; their
+// figures pass from owner to owner with the committed offsets.
 #pragma once
 
 #include "scoreboard.hpp"

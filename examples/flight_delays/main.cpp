@@ -1,18 +1,19 @@
-// flight_delays: 20,000 real flights, sent again and again by several processes and counted by others, while one of each
-// is killed with SIGKILL and replaced. In the end every airport's figures must be exactly right.
+// flight_delays: 20,000 real flights, sent again and again by several processes as fast as they can, and counted by a group
+// of others, while one of each is killed with SIGKILL. In the end every airport's figures must be exactly right.
 //
 //   timetable   the flights                       topics      what goes through the log
-//   workload    who sends and counts what         producer    finds in the log where its predecessor stopped
-//   supervisor  starts, kills, replaces           consumer    saves figures and position in one record
+//   workload    who sends what                    producer    finds in the log where its predecessor stopped
+//   supervisor  starts, kills, replaces           consumer    commits figures and position in one
 //   scoreboard  measurements                      report      checks the result, prints what was measured
 #include "processes.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "settings.hpp"
 #include "supervisor.hpp"
+#include "topics.hpp"
 #include "workload.hpp"
 
-#include <leat/store.hpp>
+#include <leat/leat.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -47,11 +48,19 @@ class scratch_store {
 void print_plan(const demo::workload& work) {
   using demo::grouped;
   std::printf(
-      "%s flights x %s rounds = %s records, %s a second, in %u partitions\n"
-      "%u producer processes, %u consumer processes; one of each is killed on the way\n\n",
-      grouped(work.departures.size()).c_str(), grouped(work.rounds).c_str(), grouped(work.records()).c_str(),
-      grouped(static_cast<std::uint64_t>(work.options.rate)).c_str(), work.options.partitions, work.options.producers,
-      work.options.consumers);
+      "%s flights, over and over for %g s, %s, in %u partitions\n"
+      "%u producer processes, a group of %u consumer processes; one of each is killed on the way\n\n",
+      grouped(work.departures.size()).c_str(), work.options.seconds,
+      work.options.rate > 0 ? (grouped(static_cast<std::uint64_t>(work.options.rate)) + " a second").c_str()
+                            : "as fast as they can be counted",
+      work.options.partitions, work.options.producers, work.options.consumers);
+}
+
+/// The topic, and the group, which is to begin with the first flight: retention waits for it even before it has members.
+void prepare(const std::string& store_name, const demo::workload& work) {
+  const leat::store store = leat::store::open(store_name);
+  const auto flights = demo::open_flights(store, work.options);
+  leat::admin(store).reset_offsets(demo::group_name, flights.name(), leat::to_earliest{});
 }
 
 /// The members of this function die in the right order: first the processes, then the store, then the signals.
@@ -61,15 +70,15 @@ int run(const demo::settings& options) {
   const demo::signal_watch signals;
   const scratch_store scratch;
   print_plan(work);
+  prepare(scratch.name(), work);
 
   demo::supervisor supervisor(signals, work, scratch.name(), *board);
   supervisor.run();
 
   const leat::store store = leat::store::open(scratch.name());
-  const demo::delays_by_airport counted = demo::collect_figures(store, work);
-  const std::vector<std::string> wrong = demo::check(store, work, counted);
+  const auto [counted, wrong] = demo::read_result(store, work, *board);
   if (wrong.empty()) {
-    demo::print_summary(store, work, *board, supervisor.replacements(), counted);
+    demo::print_summary(store, work, *board, supervisor.deaths(), counted);
     return 0;
   }
   for (std::size_t i = 0; i < std::min<std::size_t>(wrong.size(), 10); ++i) {

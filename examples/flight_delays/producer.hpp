@@ -1,4 +1,4 @@
-// A producer process: sends its airports' flights at its rate, from wherever the log says that its predecessor stopped.
+// A producer process: sends its airports' flights again and again, from where its predecessor stopped, until the time is up.
 #pragma once
 
 #include "scoreboard.hpp"

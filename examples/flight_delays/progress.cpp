@@ -1,6 +1,5 @@
 #include "progress.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -16,8 +15,8 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
-progress::progress(const workload& work, const scoreboard& board)
-    : work_(work), board_(board), terminal_(::isatty(STDOUT_FILENO) == 1), interval_(terminal_ ? 200ms : 1000ms) {}
+progress::progress(const scoreboard& board)
+    : board_(board), terminal_(::isatty(STDOUT_FILENO) == 1), interval_(terminal_ ? 200ms : 1000ms) {}
 
 void progress::show() {
   const auto now = steady_clock::now();
@@ -28,13 +27,12 @@ void progress::show() {
   const std::uint64_t counted_before = std::exchange(last_counted_, counted());
   if (last_sent_ != sent_before || last_counted_ != counted_before) moved_ = now;
   if (now < board_.steady_start) return;
-  // A successor's count begins a little below the dead one's.
-  const std::uint64_t counted_since = last_counted_ - std::min(last_counted_, counted_before);
-  std::printf("%s%6.1f s  %s of %s sent, %s counted, %s/s%s", terminal_ ? "\r\033[K" : "",
-              std::chrono::duration<double>(now - board_.steady_start).count(), grouped(last_sent_).c_str(),
-              grouped(work_.records()).c_str(), grouped(last_counted_).c_str(),
-              grouped(static_cast<std::uint64_t>(static_cast<double>(counted_since) / seconds)).c_str(),
-              terminal_ ? "" : "\n");
+  std::printf(
+      "%s%6.1f s  %s sent, %s counted, %s/s%s", terminal_ ? "\r\033[K" : "",
+      std::chrono::duration<double>(now - board_.steady_start).count(), grouped(last_sent_).c_str(),
+      grouped(last_counted_).c_str(),
+      grouped(static_cast<std::uint64_t>(static_cast<double>(last_counted_ - counted_before) / seconds)).c_str(),
+      terminal_ ? "" : "\n");
   std::fflush(stdout);
 }
 
@@ -56,7 +54,7 @@ std::uint64_t progress::sent() const noexcept {
 
 std::uint64_t progress::counted() const noexcept {
   std::uint64_t sum = 0;
-  for (const worker_score& s : board_.consumers) sum += s.records.load(std::memory_order_relaxed);
+  for (const partition_score& p : board_.partitions) sum += p.counted.load(std::memory_order_relaxed);
   return sum;
 }
 

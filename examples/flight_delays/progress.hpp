@@ -2,7 +2,6 @@
 #pragma once
 
 #include "scoreboard.hpp"
-#include "workload.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -15,7 +14,7 @@ std::string grouped(std::uint64_t number);
 
 class progress {
  public:
-  progress(const workload& work, const scoreboard& board);
+  explicit progress(const scoreboard& board);
 
   /// When show() has something to show.
   steady_clock::time_point next() const noexcept { return next_; }
@@ -32,7 +31,6 @@ class progress {
   std::uint64_t sent() const noexcept;
   std::uint64_t counted() const noexcept;
 
-  const workload& work_;
   const scoreboard& board_;
   const bool terminal_;
   const std::chrono::milliseconds interval_;

@@ -12,14 +12,16 @@
 
 namespace demo {
 
-/// The figures as the consumers saved them last.
-delays_by_airport collect_figures(const leat::store& store, const workload& work);
+struct result {
+  delays_by_airport counted;  // as the group has committed it
+  /// Differences between what was counted and what should have been, and between the log's length and the records sent;
+  /// empty when all is right.
+  std::vector<std::string> wrong;
+};
 
-/// Differences between what was counted and what should have been, and between the log's length and the records sent;
-/// empty when all is right.
-std::vector<std::string> check(const leat::store& store, const workload& work, const delays_by_airport& counted);
+result read_result(const leat::store& store, const workload& work, const scoreboard& board);
 
 void print_summary(const leat::store& store, const workload& work, const scoreboard& board,
-                   const std::vector<replacement>& replacements, const delays_by_airport& counted);
+                   const std::vector<death>& deaths, const delays_by_airport& counted);
 
 }  // namespace demo

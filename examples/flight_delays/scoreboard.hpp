@@ -1,5 +1,5 @@
-// What is measured, in anonymous memory that all processes share. No record and no figure goes through here: the topics
-// carry those.
+// What is measured, and when it ends, in anonymous memory that all processes share. No record, offset or figure that counts
+// goes through here: the topic and its group have those.
 #pragma once
 
 #include "gap_track.hpp"
@@ -24,7 +24,7 @@ using steady_clock = std::chrono::steady_clock;
 
 inline leat::timestamp wall_clock() { return std::chrono::system_clock::now(); }
 
-/// One producer or consumer and its replacement. The supervisor looks at the counters while they run (relaxed: nothing
+/// One consumer, or one producer and its replacement. The supervisor looks at the counters while they run (relaxed: nothing
 /// else is published by them), and at the rest when they have ended.
 struct worker_score {
   std::atomic<std::uint64_t> records{0};      // sent or counted
@@ -32,9 +32,9 @@ struct worker_score {
   std::atomic<std::int64_t> resumed_when{0};  // nanoseconds since the start
   gap_track gaps;
 
-  // Of consumers. A successor reads some records again; how late they are then is no latency, so it is not measured.
+  // Of consumers.
   latency_histogram latency;
-  std::array<std::uint64_t, most_partitions> measured{};  // by partition: all offsets below this one
+  std::uint64_t read_again = 0;  // records of its partitions that a dead one had counted, but not committed
 
   void resume(std::uint64_t at, std::chrono::nanoseconds when) noexcept {
     records.store(at, std::memory_order_relaxed);
@@ -46,11 +46,20 @@ struct worker_score {
   }
 };
 
+/// Written by the partition's owner.
+struct partition_score {
+  std::atomic<std::uint64_t> counted{0};    // all offsets below this one, by whomever
+  std::atomic<std::int64_t> taken_over{0};  // nanoseconds since the start: the first record behind its owner's death
+};
+
 struct scoreboard {
   leat::timestamp start;  // set before anybody is started
   steady_clock::time_point steady_start;
   std::array<worker_score, most_producers> producers;
   std::array<worker_score, most_consumers> consumers;
+  std::array<partition_score, most_partitions> partitions;
+  std::atomic<std::int64_t> consumer_killed{0};  // nanoseconds since the start
+  std::atomic<bool> all_sent{false};
 
   void start_in(std::chrono::milliseconds delay) {
     start = wall_clock() + delay;

@@ -15,16 +15,16 @@ namespace demo {
 
 const char* const usage =
     "flight_delays: flights go through a log in shared memory, and delays are added up by airport of origin,\n"
-    "while a producer and a consumer are killed and replaced.\n"
+    "while a producer is killed and replaced, and a consumer is killed and leaves its partitions to the others.\n"
     "\n"
     "  --seconds N             how long (10)\n"
-    "  --rate N                records a second, of all producers together (500000)\n"
+    "  --rate N                records a second, of all producers together (as many as they can)\n"
     "  --producers N           processes that send (4)\n"
-    "  --consumers N           processes that count (2)\n"
+    "  --consumers N           processes that count, as one group (3)\n"
     "  --partitions N          of the topic (8)\n"
     "  --kill-producer-at N    when a producer is killed, in percent of the run (40)\n"
     "  --kill-consumer-at N    when a consumer is killed (60)\n"
-    "  --memory MIB            of flights that retention leaves there (96, or half of what is free)\n"
+    "  --memory MIB            of flights before the producers wait for the consumers (96, or half of what is free)\n"
     "  --data DIRECTORY        where flights.csv and flights_by_origin.expected.csv are\n";
 
 namespace {
@@ -38,8 +38,8 @@ double number(std::string_view option, const char* text, double least, double mo
                               std::to_string(static_cast<long>(most)));
 }
 
-std::uint32_t count(std::string_view option, const char* text, std::uint32_t most) {
-  return static_cast<std::uint32_t>(number(option, text, 1, most));
+std::uint32_t count(std::string_view option, const char* text, std::uint32_t least, std::uint32_t most) {
+  return static_cast<std::uint32_t>(number(option, text, least, most));
 }
 
 /// Bytes; plenty where nobody can say. In containers there are often no more than 64 MiB.
@@ -67,11 +67,11 @@ settings parse(int argc, char** argv) {
     } else if (option == "--rate") {
       s.rate = number(option, text, 1'000, 100'000'000);
     } else if (option == "--producers") {
-      s.producers = count(option, text, most_producers);
+      s.producers = count(option, text, 1, most_producers);
     } else if (option == "--consumers") {
-      s.consumers = count(option, text, most_consumers);
+      s.consumers = count(option, text, 2, most_consumers);
     } else if (option == "--partitions") {
-      s.partitions = count(option, text, most_partitions);
+      s.partitions = count(option, text, 4, most_partitions);
     } else if (option == "--kill-producer-at") {
       s.kill_producer_at = number(option, text, 1, 95);
     } else if (option == "--kill-consumer-at") {

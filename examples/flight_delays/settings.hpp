@@ -13,13 +13,13 @@ inline constexpr double most_seconds = 600;
 
 struct settings {
   double seconds = 10;
-  double rate = 500'000;  // records a second, of all producers together
+  double rate = 0;  // records a second, of all producers together; 0: as many as they can
   std::uint32_t producers = 4;
-  std::uint32_t consumers = 2;
+  std::uint32_t consumers = 3;
   std::uint32_t partitions = 8;
   double kill_producer_at = 40;  // percent of the run
   double kill_consumer_at = 60;
-  std::uint64_t memory = 96 << 20;  // bytes that retention leaves to the flights, at most half of what is free
+  std::uint64_t memory = 96 << 20;  // bytes of flights before the producers wait, at most half of what is free
   std::string data;
   bool help = false;
 };

@@ -32,7 +32,7 @@ supervisor::supervisor(const signal_watch& signals, const workload& work, std::s
       work_(work),
       store_name_(std::move(store_name)),
       board_(board),
-      progress_(work, board),
+      progress_(board),
       crew_(signals),
       producers_(work.options.producers),
       consumers_(work.options.consumers) {}
@@ -48,8 +48,9 @@ void supervisor::run() {
     if (!kills_.empty() && steady_clock::now() >= kills_.back().when) {
       const planned_kill due = kills_.back();
       kills_.pop_back();
-      replace(due);
+      kill(due);
     }
+    if (all_sent()) board_.all_sent.store(true, std::memory_order_relaxed);
     progress_.show();
     if (progress_.stalled_for() > longest_stall) throw std::runtime_error("nothing is sent or counted any more");
   }
@@ -69,7 +70,7 @@ pid_t supervisor::start(role who, std::uint32_t id) {
 
 void supervisor::plan_kills() {
   const auto at = [&](double percent) {
-    const std::chrono::duration<double> after(work_.seconds() * percent / 100);
+    const std::chrono::duration<double> after(work_.options.seconds * percent / 100);
     return board_.steady_start + std::chrono::duration_cast<steady_clock::duration>(after);
   };
   kills_ = {{at(work_.options.kill_producer_at), role::producer, work_.options.producers / 2},
@@ -77,17 +78,27 @@ void supervisor::plan_kills() {
   std::ranges::sort(kills_, std::ranges::greater{}, &planned_kill::when);
 }
 
-void supervisor::replace(const planned_kill& plan) {
+void supervisor::kill(const planned_kill& plan) {
   pid_t& place = (plan.who == role::producer ? producers_ : consumers_)[plan.id];
   const pid_t dead = place;
   wait_until_busy(score(plan.who, plan.id));
   const auto when = wall_clock() - board_.start;
+  if (plan.who == role::consumer) board_.consumer_killed.store(when.count(), std::memory_order_relaxed);
   crew_.kill(dead);
   const std::uint64_t records = score(plan.who, plan.id).records.load(std::memory_order_relaxed);
-  place = start(plan.who, plan.id);
-  replacements_.push_back({plan.who, plan.id, dead, place, when, records});
-  progress_.say(when, name_of(plan.who, plan.id) + " (process " + std::to_string(dead) +
-                          ") was killed with SIGKILL; process " + std::to_string(place) + " takes its place");
+  deaths_.push_back({plan.who, plan.id, when, records});
+  std::string what = name_of(plan.who, plan.id) + " (process " + std::to_string(dead) + ") was killed with SIGKILL; ";
+  if (plan.who == role::producer) {
+    place = start(plan.who, plan.id);
+    what += "process " + std::to_string(place) + " takes its place";
+  } else {
+    what += "the others take its partitions";
+  }
+  progress_.say(when, what);
+}
+
+bool supervisor::all_sent() const {
+  return std::ranges::none_of(producers_, [&](pid_t p) { return crew_.has(p); });
 }
 
 worker_score& supervisor::score(role who, std::uint32_t id) const {

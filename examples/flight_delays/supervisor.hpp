@@ -1,6 +1,6 @@
-// Starts everybody, kills two of them on the way and replaces them.
+// Starts everybody, and kills two of them on the way. A producer is replaced; a consumer need not be: its group goes on.
 //
-// The supervisor itself has nothing of leat open meanwhile: a replacement is a plain new process that opens the topics.
+// The supervisor itself has nothing of leat open meanwhile: a replacement is a plain new process that opens the topic.
 #pragma once
 
 #include "processes.hpp"
@@ -20,12 +20,10 @@ namespace demo {
 
 enum class role { producer, consumer };
 
-/// One who was killed, and the successor.
-struct replacement {
+/// One who was killed.
+struct death {
   role who;
   std::uint32_t id;
-  pid_t dead;
-  pid_t successor;
   std::chrono::nanoseconds when;  // since the start
   std::uint64_t records;          // by the dead one's own count
 };
@@ -37,7 +35,7 @@ class supervisor {
   /// Returns when all have done their work. Throws when somebody failed, or interrupted.
   void run();
 
-  const std::vector<replacement>& replacements() const noexcept { return replacements_; }
+  const std::vector<death>& deaths() const noexcept { return deaths_; }
 
  private:
   static constexpr std::chrono::seconds longest_stall{20};
@@ -51,7 +49,8 @@ class supervisor {
   pid_t start(role who, std::uint32_t id);
   void start_all();
   void plan_kills();
-  void replace(const planned_kill& plan);
+  void kill(const planned_kill& plan);
+  bool all_sent() const;
   worker_score& score(role who, std::uint32_t id) const;
 
   const signal_watch& signals_;
@@ -63,7 +62,7 @@ class supervisor {
   std::vector<pid_t> producers_;
   std::vector<pid_t> consumers_;
   std::vector<planned_kill> kills_;  // the next one last
-  std::vector<replacement> replacements_;
+  std::vector<death> deaths_;
 };
 
 std::string name_of(role who, std::uint32_t id);

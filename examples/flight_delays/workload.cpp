@@ -3,11 +3,8 @@
 #include <leat/partitioner.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 namespace demo {
@@ -17,17 +14,16 @@ std::uint32_t partition_of(const std::string& origin, std::uint32_t partitions) 
   return leat::partition_of_key(std::as_bytes(std::span(origin)), partitions);
 }
 
-void insert_once(std::vector<std::uint32_t>& into, std::uint32_t value) {
-  if (std::ranges::find(into, value) == into.end()) into.push_back(value);
-}
-
 }  // namespace
 
-workload::workload(const settings& s)
-    : options(s), departures(read_departures(s.data)), rounds(0), shares(s.producers), departures_in(s.partitions) {
+std::vector<std::uint32_t> share::partitions() const {
+  std::vector<std::uint32_t> all;
+  for (const auto& [partition, count] : departures_in) all.push_back(partition);
+  return all;
+}
+
+workload::workload(const settings& s) : options(s), departures(read_departures(s.data)), shares(s.producers) {
   if (departures.empty()) throw std::runtime_error("flights.csv has no flights");
-  rounds = std::max<std::uint64_t>(
-      1, static_cast<std::uint64_t>(std::llround(s.seconds * s.rate / static_cast<double>(departures.size()))));
   split_among_producers();
 }
 
@@ -41,19 +37,12 @@ void workload::split_among_producers() {
   std::ranges::sort(airports, std::ranges::greater{},
                     [](const auto& a) { return std::pair(a.second.size(), a.first); });
   for (const auto& [origin, flights] : airports) {
-    share& least = *std::ranges::min_element(shares, {}, [](const share& sh) { return sh.departures.size(); });
-    least.departures.insert(least.departures.end(), flights.begin(), flights.end());
-    const std::uint32_t partition = partition_of(origin, options.partitions);
-    insert_once(least.partitions, partition);
-    departures_in[partition] += flights.size();
+    const auto least = std::ranges::min_element(shares, {}, &share::round);
+    least->departures.insert(least->departures.end(), flights.begin(), flights.end());
+    least->departures_in[partition_of(origin, options.partitions)] += flights.size();
+    sender_of[origin] = static_cast<std::uint32_t>(least - shares.begin());
   }
   for (share& sh : shares) std::ranges::sort(sh.departures);
-}
-
-std::vector<std::uint32_t> workload::partitions_of_consumer(std::uint32_t consumer) const {
-  std::vector<std::uint32_t> mine;
-  for (std::uint32_t p = consumer; p < options.partitions; p += options.consumers) mine.push_back(p);
-  return mine;
 }
 
 }  // namespace demo

@@ -1,18 +1,24 @@
-// Who sends what, in which order, and who counts what. Settled before anybody starts, so that a replacement knows it too.
+// Who sends what, in which order. Settled before anybody starts, so that a replacement knows it too.
 #pragma once
 
 #include "settings.hpp"
 #include "timetable.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace demo {
 
 /// One producer's part: all flights of its airports, in order of departure, again and again.
 struct share {
-  std::vector<std::uint32_t> departures;  // places in workload::departures
-  std::vector<std::uint32_t> partitions;  // where they go
+  std::vector<std::uint32_t> departures;                 // places in workload::departures
+  std::map<std::uint32_t, std::uint64_t> departures_in;  // by partition where they go
+
+  std::uint64_t round() const noexcept { return departures.size(); }
+  std::vector<std::uint32_t> partitions() const;
 };
 
 class workload {
@@ -24,25 +30,18 @@ class workload {
     return departures[mine[sequence % mine.size()]];
   }
 
-  std::uint64_t records() const noexcept { return departures.size() * rounds; }
-  std::uint64_t records_of(std::uint32_t producer) const noexcept {
-    return shares[producer].departures.size() * rounds;
-  }
-  std::uint64_t records_in(std::uint32_t partition) const noexcept { return departures_in[partition] * rounds; }
-
-  /// Records a second.
+  /// Records a second; 0: as fast as it can.
   double rate_of(std::uint32_t producer) const noexcept {
-    return options.rate * static_cast<double>(records_of(producer)) / static_cast<double>(records());
+    return options.rate * static_cast<double>(shares[producer].round()) / static_cast<double>(departures.size());
   }
-  double seconds() const noexcept { return static_cast<double>(records()) / options.rate; }
-
-  std::vector<std::uint32_t> partitions_of_consumer(std::uint32_t consumer) const;
+  std::chrono::nanoseconds duration() const noexcept {
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(options.seconds * 1e9));
+  }
 
   settings options;
   std::vector<departure> departures;
-  std::uint64_t rounds;                      // how often each flight is sent
-  std::vector<share> shares;                 // by producer
-  std::vector<std::uint64_t> departures_in;  // by partition
+  std::vector<share> shares;                       // by producer
+  std::map<std::string, std::uint32_t> sender_of;  // by airport
 
  private:
   void split_among_producers();
