@@ -276,23 +276,20 @@ class admin {
 
   /// Deletes a group with all that it has committed; false when there is none. Throws group_not_empty.
   bool delete_group(const std::string& name) const {
-    const auto files = group::group_files::open(files_, name);
-    if (files == nullptr) return false;
-    require_empty(*files);
-    const std::string gone = storage::temporary_name(storage::deleted_prefix);
-    if (files_->groups().rename(name, gone) != os::rename_result::done) return false;
-    files->closed().set();
-    files->advance_generation();  // who joined meanwhile joins again
-    for (const std::string& topic : topics()) {
-      const auto log = storage::topic_log::open_untyped(files_, topic);
-      if (log == nullptr) continue;
-      if (const auto offsets = log->find_group(name)) {
-        offsets->remove();
-        log->revision().advance();  // retention does not wait for it any more
-      }
+    bool found = false;
+    if (const auto files = group::group_files::open(files_, name)) {
+      require_empty(*files);
+      const std::string gone = storage::temporary_name(storage::deleted_prefix);
+      found = files_->groups().rename(name, gone) == os::rename_result::done;
+      files->closed().set();
+      files->advance_generation();  // who joined meanwhile joins again
+      storage::remove_tree(files_->groups(), gone);
     }
-    storage::remove_tree(files_->groups(), gone);
-    return true;
+    for (const std::string& topic : topics()) {  // also where a deleter died before
+      const auto log = storage::topic_log::open_untyped(files_, topic);
+      if (log != nullptr && remove_offsets(*log, name)) found = true;
+    }
+    return found;
   }
 
   // --- what the dead have left ---
@@ -311,8 +308,12 @@ class admin {
         report.files += storage::remove_leftovers(p);
         report.segments += storage::reclaim(p);
       }
-      for (const std::string& group : groups()) {
-        if (const auto offsets = log->find_group(group)) report.files += offsets->remove_stale_metadata();
+      for (const std::string& group : log->groups()) {
+        if (files_->groups().open_directory(group) == nullptr) {
+          report.files += remove_offsets(*log, group) ? 1 : 0;
+        } else if (const auto offsets = log->find_group(group)) {
+          report.files += offsets->remove_stale_metadata();
+        }
       }
     }
     const std::int64_t now = os::monotonic_coarse();
@@ -321,7 +322,8 @@ class admin {
       if (files == nullptr || !files->writable()) continue;
       report.files += files->remove_leftovers();
       for (const auto& m : files->members()) {
-        if (m->look(now) != group::member_file::state::dead || !m->evict()) continue;
+        const auto [what, life] = m->look(now);
+        if (what != group::member_file::state::dead || !m->evict(life)) continue;
         files->evictions().add(1);
         files->forget(*m);
         ++report.members;
@@ -331,6 +333,15 @@ class admin {
   }
 
  private:
+  /// Retention does not wait for the group any more.
+  static bool remove_offsets(storage::topic_log& log, const std::string& group) {
+    const auto offsets = log.find_group(group);
+    if (offsets == nullptr) return false;
+    offsets->remove();
+    log.revision().advance();
+    return true;
+  }
+
   static timestamp time_of(std::int64_t nanoseconds) { return timestamp(std::chrono::nanoseconds(nanoseconds)); }
 
   static storage::type_identity identity(const std::string& name, std::uint32_t alignment) {

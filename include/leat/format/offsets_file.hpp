@@ -33,7 +33,7 @@ static_assert(sizeof(offsets_header) == 512);
 struct offset_words {
   std::uint64_t owner;      // owner_value: who reads the partition
   std::uint64_t committed;  // commit_value
-  std::uint64_t begun;      // 1 + where the group began while nothing was committed; 0: nowhere
+  std::uint64_t begun;      // commit_value: where the group began while nothing was committed
   std::uint64_t padding[5];
 };
 static_assert(sizeof(offset_words) == 64);

@@ -138,9 +138,12 @@ class group_files {
   /// Whether `number` is a member's. Numbers are given once, so one that is none any more never is again.
   bool is_member(std::uint32_t number) const { return directory_->status(member_file::file_name(number)).has_value(); }
 
-  /// Removes the file of a member that has ended, and tells the others.
+  /// Tells the others that a member has ended, and removes its file: in this order, so that a death in between leaves a file
+  /// that the next who looks deals with.
   void forget(const member_file& ended) const {
-    if (directory_->remove(ended.name())) advance_generation();
+    if (!is_member(ended.number())) return;  // whoever removed it has told them
+    advance_generation();
+    directory_->remove(ended.name());
   }
 
   // --- assignments ---

@@ -72,28 +72,32 @@ class member_file {
     if (text.size() > format::max_subscription_bytes) {
       throw error(errc::invalid_argument, directory.path(""), "the subscription has more than 1 MiB of names");
     }
-    const std::string temporary = storage::temporary_name(storage::new_prefix);
-    os::file file = directory.create(temporary, mode);
-    try {
-      file.try_own();
-      const std::uint64_t bytes = sizeof(format::member_header) + text.size();
-      file.reserve(bytes);
-      const os::mapping mapped(file, bytes, os::access::read_write);
-      const format::member_header header = header_for(number, profile, group, text.size());
-      std::memcpy(mapped.data(), &header, sizeof header);
-      if (!text.empty()) std::memcpy(mapped.data() + sizeof header, text.data(), text.size());
-      auto locks = directory.open(temporary, os::access::read_write);
-      if (!locks) throw error(errc::closed, directory.path(""), "the group was deleted");
-      auto made =
-          std::make_shared<member_file>(file_name(number), file, std::move(*locks), os::access::read_write, group);
-      made->leased_ = made->locks_.try_exclusive(1) == os::lock_file::refusal::none ? 1 : 0;
-      if (directory.rename(temporary, file_name(number)) != os::rename_result::done) {
+    for (;;) {
+      const std::string temporary = storage::temporary_name(storage::new_prefix);
+      os::file file = directory.create(temporary, mode);
+      try {
+        file.try_own();
+        const std::uint64_t bytes = sizeof(format::member_header) + text.size();
+        file.reserve(bytes);
+        const os::mapping mapped(file, bytes, os::access::read_write);
+        const format::member_header header = header_for(number, profile, group, text.size());
+        std::memcpy(mapped.data(), &header, sizeof header);
+        if (!text.empty()) std::memcpy(mapped.data() + sizeof header, text.data(), text.size());
+        auto locks = directory.open(temporary, os::access::read_write);
+        if (!locks) continue;  // taken for a dead maker's before it was owned
+        auto made =
+            std::make_shared<member_file>(file_name(number), file, std::move(*locks), os::access::read_write, group);
+        made->leased_ = made->locks_.try_exclusive(1) == os::lock_file::refusal::none ? 1 : 0;
+        switch (directory.rename(temporary, file_name(number))) {
+          case os::rename_result::done: return made;
+          case os::rename_result::absent: continue;
+          case os::rename_result::exists: break;
+        }
         throw error(errc::corrupt, directory.path(file_name(number)), "the number of a member was given twice");
+      } catch (...) {
+        directory.remove(temporary);
+        throw;
       }
-      return made;
-    } catch (...) {
-      directory.remove(temporary);
-      throw;
     }
   }
 
@@ -174,18 +178,19 @@ class member_file {
 
   /// A static member that comes back. False when its membership has ended meanwhile.
   bool take_over(std::int64_t monotonic) {
-    for (;;) {
+    for (std::uint64_t step = 1;; ++step) {  // one who comes back as well, and was stopped, has locked a byte perhaps
       const std::uint64_t seen = incarnation().observe();
       if (has_ended(seen) || !writable_) return false;
-      if (locks_.try_exclusive(seen + 1) != os::lock_file::refusal::none) continue;  // another comes back as well
-      if (incarnation().pass(seen, seen + 1)) {
-        leased_ = seen + 1;
+      if (locks_.try_exclusive(seen + step) != os::lock_file::refusal::none) continue;
+      polled(monotonic);  // before it counts: it is not stuck
+      if (incarnation().pass(seen, seen + step)) {
+        leased_ = seen + step;
         sync::setting(header().lost_since).set(0);
         sync::setting(header().process).set(static_cast<std::uint64_t>(::getpid()));
-        polled(monotonic);
         return true;
       }
-      locks_.unlock(seen + 1);
+      locks_.unlock(seen + step);
+      step = 0;
     }
   }
 
@@ -201,31 +206,36 @@ class member_file {
 
   enum class state { alive, dead, stuck, evicted };
 
+  struct sight {
+    state what;
+    std::uint64_t life;  // the incarnation that was looked at
+  };
+
   /// At `monotonic`, by the clock that all processes of the host share.
-  state look(std::int64_t monotonic) const {
+  sight look(std::int64_t monotonic) const {
     const std::uint64_t life = incarnation().observe();
-    if (has_ended(life)) return state::evicted;
+    if (has_ended(life)) return {state::evicted, life};
     const bool leased = locks_.is_locked_by_another(life);
     const sync::setting lost(header().lost_since);
     if (leased) {
       if (writable_ && lost.observe() != 0) lost.set(0);
       const std::uint64_t deadline = sync::setting(header().poll_deadline).observe();
-      return deadline < static_cast<std::uint64_t>(monotonic) ? state::stuck : state::alive;
+      return {deadline < static_cast<std::uint64_t>(monotonic) ? state::stuck : state::alive, life};
     }
-    if (!is_static()) return state::dead;
+    if (!is_static()) return {state::dead, life};
     const auto since = static_cast<std::int64_t>(lost.observe());
     constexpr std::int64_t ahead = 60'000'000'000;  // from before the host's last start
     if (since == 0 || since > monotonic + ahead) {
       if (writable_) lost.set(static_cast<std::uint64_t>(monotonic));
-      return state::alive;
+      return {state::alive, life};
     }
     const bool over = monotonic - since > static_cast<std::int64_t>(header_copy_.session_nanoseconds);
-    return over && incarnation().observe() == life ? state::dead : state::alive;
+    return {over ? state::dead : state::alive, life};
   }
+  bool is_alive(std::int64_t monotonic) const { return look(monotonic).what == state::alive; }
 
-  /// Ends the membership in the life that was looked at. One of several who try succeeds.
-  bool evict(std::uint64_t how = format::evicted) const noexcept {
-    const std::uint64_t life = incarnation().observe();
+  /// Ends the membership in the life that was looked at. One of several who try succeeds; none does if it has come back.
+  bool evict(std::uint64_t life, std::uint64_t how = format::evicted) const noexcept {
     return writable_ && !has_ended(life) && incarnation().pass(life, how);
   }
 

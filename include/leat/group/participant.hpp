@@ -123,13 +123,19 @@ class participant final : public storage::attendant {
       const bool watches = !peers_.empty() || !wanted_.empty();
       due_ = clock::now() + (watches ? watch_interval : idle_interval);
     }
-    if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
-      if (const errc failure = look_at_topics(); failure != errc::ok) return failure;
+    try {
+      if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
+        if (const errc failure = look_at_topics(); failure != errc::ok) return failure;
+      }
+      if (group_->generation().observe() != generation_) [[unlikely]]
+        rebalance();
+      if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
+      return errc::ok;
+    } catch (const error&) {
+      if (!subscription_.is_losing_a_topic()) throw;
+      topics_seen_ = generation_ = none;  // files went away with a topic: look again
+      return errc::ok;
     }
-    if (group_->generation().observe() != generation_) [[unlikely]]
-      rebalance();
-    if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
-    return errc::ok;
   }
 
   clock::time_point due() const noexcept override { return subscribed_ ? due_ : clock::time_point::max(); }
@@ -219,7 +225,7 @@ class participant final : public storage::attendant {
       const auto members = group_->members();
       for (const auto& m : members) {
         const member_profile other = m->profile();
-        if (other.assignor != profile_.assignor && m->look(now) == member_file::state::alive) {
+        if (other.assignor != profile_.assignor && m->is_alive(now)) {
           throw error(
               errc::conflicting_options, group_->path(),
               "the group uses the assignor " + other.assignor + ", but " + profile_.assignor + " was asked for");
@@ -245,7 +251,7 @@ class participant final : public storage::attendant {
         profile_.id = std::move(id);
         return m;
       }
-      if (m->evict(format::replaced)) group_->forget(*m);  // it comes back as somebody else
+      if (m->evict(m->incarnation().observe(), format::replaced)) group_->forget(*m);  // it comes back as somebody else
     }
     return nullptr;
   }
@@ -269,7 +275,7 @@ class participant final : public storage::attendant {
       if (!member_->is_static()) {  // a static one may come back, and finds all as it was
         const bool alone = is_alone();
         for (const tenure& t : tenures_) {
-          if (alone && !t.offsets->committed_position(t.partition)) t.offsets->begun(t.partition).clear();
+          if (alone) t.offsets->end(t.partition, t.epoch);
           t.offsets->release(t.partition, t.epoch, member_->number());
         }
         if (member_->leave()) group_->forget(*member_);
@@ -311,9 +317,8 @@ class participant final : public storage::attendant {
 
   bool is_alone() const {
     const std::int64_t now = os::monotonic_coarse();
-    return std::ranges::none_of(group_->members(), [&](const auto& m) {
-      return m->number() != member_->number() && m->look(now) == member_file::state::alive;
-    });
+    return std::ranges::none_of(group_->members(),
+                                [&](const auto& m) { return m->number() != member_->number() && m->is_alive(now); });
   }
 
   // --- the others ---
@@ -323,15 +328,13 @@ class participant final : public storage::attendant {
     for (std::size_t i = 0; i < looks; ++i) {
       if (next_peer_ >= peers_.size()) next_peer_ = 0;
       member_file& peer = *peers_[next_peer_++];
-      switch (peer.look(now)) {
-        case member_file::state::alive: continue;
-        case member_file::state::dead:
-        case member_file::state::stuck:
-          if (!peer.evict()) break;
-          group_->evictions().add(1);
-          [[fallthrough]];
-        case member_file::state::evicted: group_->forget(peer); break;
+      const auto [what, life] = peer.look(now);
+      if (what == member_file::state::alive) continue;
+      if (what != member_file::state::evicted) {
+        if (!peer.evict(life)) continue;  // the next look says what became of it
+        group_->evictions().add(1);
       }
+      group_->forget(peer);
       std::erase_if(peers_, [&](const auto& p) { return p.get() == &peer; });
       return;  // the generation has advanced
     }
@@ -351,16 +354,20 @@ class participant final : public storage::attendant {
       if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, log->path(), "the topic was deleted");
     }
     topics_seen_ = seen;
-    // `latest` is what was sent since this member was there, so all of what came later.
-    subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
-      if (options_.auto_offset_reset != offset_reset::latest) return;
-      log.open_group(options_.group)->begun(id).set_first(log.partition(id).start_offset().observe());
-    });
+    begin_new_partitions();
     // Another topic of a deleted one's name may be there already.
     if (generation_ != none && (!gone.empty() || !subscription_.matches(known_))) {
       group_->generation().advance_from(generation_);
     }
     return outcome;
+  }
+
+  /// `latest` is what was sent since this member was there, so all of what came later.
+  void begin_new_partitions() {
+    subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
+      if (options_.auto_offset_reset != offset_reset::latest) return;
+      log.open_group(options_.group)->begin(id, 0, log.partition(id).start_offset().observe());
+    });
   }
 
   /// What others, or nobody, have now.
@@ -406,6 +413,8 @@ class participant final : public storage::attendant {
       break;
     }
     known_ = agreed.topics;
+    subscription_.refresh();  // it may have been computed behind the adding of partitions, which is not announced yet
+    begin_new_partitions();
     if (!subscription_.matches(known_))
       group_->generation().advance_from(generation_);  // it was computed before a topic came
     peers_.clear();
@@ -420,6 +429,7 @@ class participant final : public storage::attendant {
       return log == subscription_.logs().end() || p.partition >= log->second->partitions();
     });
     give_up_all_but(target);
+    release_what_is_left_over(target);
     std::erase_if(target, [&](const topic_partition& p) {
       return std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
     });
@@ -462,6 +472,24 @@ class participant final : public storage::attendant {
     if (thrown) std::rethrow_exception(thrown);
   }
 
+  /// A static member that has come back may have owned what is another's now, and knows nothing of it.
+  void release_what_is_left_over(const std::vector<topic_partition>& target) {
+    bool released = false;
+    for (const auto& [name, log] : subscription_.logs()) {
+      const auto offsets = log->find_group(options_.group);
+      if (offsets == nullptr) continue;
+      for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
+        const format::owner_value owner = offsets->owner(id);
+        if (owner.member != member_->number()) continue;
+        const topic_partition p{name, id};
+        const bool known = std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
+        const bool wanted = std::ranges::find(target, p) != target.end();
+        if (!known && !wanted && offsets->release(id, owner.epoch, owner.member)) released = true;
+      }
+    }
+    if (released) group_->announce_handover();
+  }
+
   /// Takes what it waits for and is free: nobody's, or that of one who is no member any more.
   void take_over(std::int64_t now) {
     retry_ = now + retry_after;
@@ -497,25 +525,22 @@ class participant final : public storage::attendant {
     }
     std::uint64_t committed = none;
     tenures_.reserve(tenures_.size() + 1);
-    storage::reader::assigned& reading = begin_reading(log, *offsets, p.partition, committed);
+    storage::reader::assigned& reading = begin_reading(log, *offsets, p.partition, *epoch, committed);
     tenures_.push_back({log, offsets, p.partition, *epoch, committed, &reading});
     return true;
   }
 
   /// From what is committed; else from where the group began; else from where the reset policy says.
   storage::reader::assigned& begin_reading(const std::shared_ptr<storage::topic_log>& log,
-                                           const storage::group_offsets& offsets, std::uint32_t id,
+                                           const storage::group_offsets& offsets, std::uint32_t id, std::uint32_t epoch,
                                            std::uint64_t& committed) {
     if (const auto position = offsets.committed_position(id)) {
       committed = *position;
       return reader_.add(log, id, position);
     }
-    const sync::first_offset begun = offsets.begun(id);
-    if (begun.observe() == sync::first_offset::unset) {
-      if (const auto begin = reader_.by_policy(log->partition(id))) begun.set_first(*begin);
-    }
-    const std::uint64_t from = begun.observe();
-    return reader_.add(log, id, from == sync::first_offset::unset ? std::nullopt : std::optional(from));
+    auto from = offsets.begin(id, epoch, std::nullopt);
+    if (!from) from = offsets.begin(id, epoch, reader_.by_policy(log->partition(id)));
+    return reader_.add(log, id, from);
   }
 
   // --- commits ---
@@ -525,7 +550,7 @@ class participant final : public storage::attendant {
     const std::uint64_t position = t.reading->cursor.position();
     if (position == t.committed) return errc::ok;
     if (t.committed == none && !t.offsets->committed_position(t.partition) &&
-        position == t.offsets->begun(t.partition).observe()) {
+        position == t.offsets->begun(t.partition)) {
       return errc::ok;  // nothing was read
     }
     const errc failure = t.offsets->commit(t.partition, {t.epoch, member_->number()}, position);

@@ -7,6 +7,7 @@
 #include <leat/group/group_files.hpp>
 #include <leat/storage/topic_log.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,17 +24,22 @@ class standalone {
   /// fenced: a member has the partition.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
-    if (group_->closed().is_set()) group_ = group_files::open_or_create(store_, name_);
-    const auto offsets = log.open_group(name_);
-    const std::uint32_t owner = offsets->owner(partition).member;
-    if (owner != 0 && group_->is_member(owner)) return errc::fenced;
-    return offsets->commit_unowned(partition, offset, metadata);
+    if (group_->closed().is_set()) {
+      group_ = group_files::open_or_create(store_, name_);
+      offsets_.clear();
+    }
+    auto& offsets = offsets_[log.header().id];
+    if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
+    const format::owner_value owner = offsets->owner(partition);
+    if (owner.member != 0 && group_->is_member(owner.member)) return errc::fenced;
+    return offsets->commit_unowned(partition, owner, offset, metadata);
   }
 
  private:
   std::shared_ptr<storage::store_files> store_;
   std::string name_;
   std::shared_ptr<group_files> group_;
+  std::map<format::unique_id, std::shared_ptr<storage::group_offsets>> offsets_;  // by the topics
 };
 
 }  // namespace leat::group

@@ -98,6 +98,15 @@ class subscription {
     return gone;
   }
 
+  /// Partitions that were added.
+  void refresh() const {
+    for (const auto& l : logs_) l.second->refresh();
+  }
+
+  bool is_losing_a_topic() const {
+    return std::ranges::any_of(logs_, [](const auto& l) { return !l.second->is_there(); });
+  }
+
   /// The topics and numbers of partitions on which an assignment rests are those that are here.
   bool matches(const std::map<std::string, std::uint32_t>& topics) const {
     return std::ranges::all_of(logs_, [&](const auto& l) {

@@ -141,9 +141,14 @@ class group_offsets {
     return replace(partition, mine.epoch, offset, metadata);
   }
 
-  /// The same for one who is no member, while nobody has the partition. (The caller has looked.)
-  errc commit_unowned(std::uint32_t partition, std::uint64_t offset, std::string_view metadata = {}) const {
-    return replace(partition, committed_of(partition).observe().epoch, offset, metadata);
+  /// The same for one who is no member, where the owner that was looked at, `seen`, is nobody or is no member any more: a
+  /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition.
+  errc commit_unowned(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
+                      std::string_view metadata = {}) const {
+    const format::owner_value nobody{seen.member == 0 ? seen.epoch : seen.epoch + 1, 0};
+    if (seen.member != 0 && !owner_of(partition).pass(seen, nobody)) return errc::fenced;
+    if (!begin_epoch(partition, nobody)) return errc::fenced;
+    return replace(partition, nobody.epoch, offset, metadata);
   }
 
   /// Empty when nothing is committed.
@@ -167,17 +172,38 @@ class group_offsets {
     return offset == format::commit_value::none ? std::nullopt : std::optional(offset);
   }
 
-  /// Where the group began to read, for as long as nothing is committed.
-  sync::first_offset begun(std::uint32_t partition) const noexcept {
-    return sync::first_offset(words(partition).begun);
+  /// Where the group began to read, for as long as nothing is committed. Empty: it has not.
+  std::optional<std::uint64_t> begun(std::uint32_t partition) const noexcept {
+    const std::uint64_t offset = begun_of(partition).observe().offset;
+    return offset == format::commit_value::none ? std::nullopt : std::optional(offset);
+  }
+  /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
+  /// `epoch` from now on: a former owner cannot take it away any more. Epoch 0: of nobody yet.
+  std::optional<std::uint64_t> begin(std::uint32_t partition, std::uint32_t epoch,
+                                     std::optional<std::uint64_t> offset) const noexcept {
+    const sync::commit_word word = begun_of(partition);
+    format::commit_value seen = word.observe();
+    for (;;) {
+      if (seen.offset != format::commit_value::none) {
+        if (epoch == 0 || word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) {
+          return seen.offset;
+        }
+      } else {
+        if (!offset) return std::nullopt;
+        if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *offset})) return offset;
+      }
+    }
+  }
+  /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
+  void end(std::uint32_t partition, std::uint32_t epoch) const noexcept {
+    format::commit_value seen = begun_of(partition).observe();
+    if (seen.epoch == (epoch & format::commit_value::epoch_mask)) begun_of(partition).replace(seen, {});
   }
 
   /// What the group may still want to read begins here; empty when it has not begun.
   std::optional<std::uint64_t> hold(std::uint32_t partition) const noexcept {
     if (const auto offset = committed_position(partition)) return offset;
-    if (partition >= capacity()) return std::nullopt;
-    const std::uint64_t offset = begun(partition).observe();
-    return offset == sync::first_offset::unset ? std::nullopt : std::optional(offset);
+    return partition < capacity() ? begun(partition) : std::nullopt;
   }
 
   /// Removes the metadata files that no committed word leads to, nor will. How many there were.
@@ -236,6 +262,7 @@ class group_offsets {
     return reinterpret_cast<const format::offset_words*>(mapping_.data() + sizeof(format::offsets_header))[partition];
   }
   sync::owner_word owner_of(std::uint32_t p) const noexcept { return sync::owner_word(words(p).owner); }
+  sync::commit_word begun_of(std::uint32_t p) const noexcept { return sync::commit_word(words(p).begun); }
   sync::commit_word committed_of(std::uint32_t p) const noexcept { return sync::commit_word(words(p).committed); }
   const format::offsets_header& header() const noexcept {
     return *reinterpret_cast<const format::offsets_header*>(mapping_.data());
@@ -325,16 +352,19 @@ class group_offsets {
   }
 
   void write_metadata(std::uint32_t partition, format::commit_value c, std::string_view text) const {
-    const std::string temporary = temporary_name(new_prefix);
-    os::file file = directory_->create(temporary, file_mode_);
-    try {
-      file.try_own();
-      file.reserve(text.size());
-      std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
-      directory_->replace(temporary, metadata_name(partition, c));
-    } catch (const error&) {
-      directory_->remove(temporary);
-      throw;
+    for (;;) {
+      const std::string temporary = temporary_name(new_prefix);
+      os::file file = directory_->create(temporary, file_mode_);
+      try {
+        file.try_own();
+        file.reserve(text.size());
+        std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
+        if (directory_->replace(temporary, metadata_name(partition, c))) return;
+        // Otherwise it was taken for a dead maker's before it was owned.
+      } catch (const error&) {
+        directory_->remove(temporary);
+        throw;
+      }
     }
   }
 

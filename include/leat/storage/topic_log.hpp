@@ -175,12 +175,24 @@ class topic_log {
   }
   sync::revision revision() const noexcept { return context_.revision(); }
 
+  /// Neither deleted nor about to be.
+  bool is_there() const { return !closed() && still_named(*store_, name_, directory()); }
+
   std::uint64_t retention_bytes() const noexcept { return sync::setting(context_.words.retention_bytes_now).observe(); }
   std::chrono::nanoseconds retention_time() const noexcept {
     const std::uint64_t limit = context_.retention_nanoseconds();
     return limit == unlimited ? forever : std::chrono::nanoseconds(static_cast<std::int64_t>(limit));
   }
   bool waits_for_groups() const noexcept { return context_.waits_for_groups(); }
+
+  /// Names of the groups that have offsets in this topic.
+  std::vector<std::string> groups() const {
+    std::vector<std::string> names;
+    for (const std::string& name : directory().list()) {
+      if (name.starts_with(group_offsets::name_prefix)) names.push_back(name.substr(group_offsets::name_prefix.size()));
+    }
+    return names;
+  }
 
   /// The offsets of a group in this topic. Null when it has none. open_group() makes them, and room for all partitions.
   std::shared_ptr<group_offsets> find_group(const std::string& group) const {
@@ -191,7 +203,7 @@ class topic_log {
     bool made = false;
     auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions(), made);
     offsets->reserve(partitions());
-    if (made) revision().advance();  // retention looks for it from now on
+    revision().advance();  // retention looks for it from now on; also if its maker died here
     return offsets;
   }
 

@@ -32,6 +32,7 @@ class owner_word {
   std::uint64_t* word_;
 };
 
+/// Of what is committed, and likewise of where a group began.
 class commit_word {
  public:
   explicit commit_word(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
@@ -49,24 +50,6 @@ class commit_word {
     seen = format::commit_value::of(word);
     return false;
   }
-
- private:
-  std::uint64_t* word_;
-};
-
-/// An offset that is unset, a word of 0, until somebody sets it; the first does. (The word is 1 more.)
-class first_offset {
- public:
-  static constexpr std::uint64_t unset = ~std::uint64_t{0};
-
-  explicit first_offset(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
-
-  std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire) - 1; }
-  void set_first(std::uint64_t value) const noexcept {
-    std::uint64_t seen = 0;
-    std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(seen, value + 1, std::memory_order_acq_rel);
-  }
-  void clear() const noexcept { std::atomic_ref<std::uint64_t>(*word_).store(0, std::memory_order_release); }
 
  private:
   std::uint64_t* word_;
