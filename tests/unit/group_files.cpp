@@ -151,14 +151,14 @@ TEST_CASE("a member without a lease is dead and one that does not poll is stuck"
   auto me = s.mine->join(profile("me"));
   const std::int64_t now = leat::os::monotonic_coarse();
   const auto seen = s.seen(1);
-  CHECK(seen->look(now) == state::alive);
-  CHECK(seen->look(now + 290 * second) == state::alive);
-  CHECK(seen->look(now + 310 * second) == state::stuck);
+  CHECK(seen->look(now).what == state::alive);
+  CHECK(seen->look(now + 290 * second).what == state::alive);
+  CHECK(seen->look(now + 310 * second).what == state::stuck);
   me->polled(now + 100 * second);
-  CHECK(seen->look(now + 310 * second) == state::alive);
-  CHECK(seen->look(now + 410 * second) == state::stuck);
+  CHECK(seen->look(now + 310 * second).what == state::alive);
+  CHECK(seen->look(now + 410 * second).what == state::stuck);
   me.reset();  // as a death
-  CHECK(seen->look(now) == state::dead);
+  CHECK(seen->look(now).what == state::dead);
   CHECK_FALSE(seen->has_lease());
   CHECK_FALSE(seen->is_evicted());
 }
@@ -169,18 +169,18 @@ TEST_CASE("a static member without a lease has its session time to come back") {
   const auto seen = s.seen(1);
   const std::int64_t now = leat::os::monotonic_coarse();
   me.reset();
-  CHECK(seen->look(now) == state::alive);  // found without a lease: the time begins
-  CHECK(seen->look(now + 44 * second) == state::alive);
-  CHECK(seen->look(now + 46 * second) == state::dead);
+  CHECK(seen->look(now).what == state::alive);  // found without a lease: the time begins
+  CHECK(seen->look(now + 44 * second).what == state::alive);
+  CHECK(seen->look(now + 46 * second).what == state::dead);
   auto back = s.seen(1);
   REQUIRE(back->take_over(now + 47 * second));
   CHECK(back->is_current());
-  CHECK(seen->look(now + 48 * second) == state::alive);
-  CHECK(seen->look(now + 100 * second) == state::alive);
+  CHECK(seen->look(now + 48 * second).what == state::alive);
+  CHECK(seen->look(now + 100 * second).what == state::alive);
   back->rest();  // it closes, and may come back
   CHECK_FALSE(back->is_current());
-  CHECK(seen->look(now + 101 * second) == state::alive);
-  CHECK(seen->look(now + 147 * second) == state::dead);
+  CHECK(seen->look(now + 101 * second).what == state::alive);
+  CHECK(seen->look(now + 147 * second).what == state::dead);
 }
 
 TEST_CASE("one of two with the same instance id fences the other") {
@@ -205,10 +205,13 @@ TEST_CASE("a membership is ended once and for all") {
   auto me = s.mine->join(profile("me", "i"));
   const auto one = s.seen(1);
   const auto two = s.seen(1);
-  CHECK(one->evict());
-  CHECK_FALSE(two->evict());
+  const std::uint64_t life = one->look(leat::os::monotonic_coarse()).life;
+  CHECK_FALSE(one->evict(life + 1));  // it was in another life that was looked at
+  CHECK(me->is_current());
+  CHECK(one->evict(life));
+  CHECK_FALSE(two->evict(life));
   CHECK(two->is_evicted());
-  CHECK(two->look(leat::os::monotonic_coarse()) == state::evicted);
+  CHECK(two->look(leat::os::monotonic_coarse()).what == state::evicted);
   CHECK_FALSE(me->is_current());
   CHECK_FALSE(me->leave());
   CHECK_FALSE(two->take_over(leat::os::monotonic_coarse()));
@@ -220,7 +223,7 @@ TEST_CASE("what ended members left is removed by whoever looks at the members") 
   auto me = s.mine->join(profile("me"));
   auto you = s.mine->join(profile("you"));
   const std::uint64_t before = s.mine->generation().observe();
-  REQUIRE(s.seen(1)->evict());
+  REQUIRE(s.seen(1)->evict(1));
   CHECK(s.others->is_member(1));
   const auto left = s.others->members();
   REQUIRE(left.size() == 1);

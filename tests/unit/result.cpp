@@ -46,4 +46,24 @@ TEST_CASE("a result of what cannot be copied is moved out") {
   CHECK(*taken == 3);
 }
 
+TEST_CASE("a result without a value says whether it went well") {
+  const result<void> good;
+  CHECK(good);
+  CHECK(good.error() == errc::ok);
+  CHECK_NOTHROW(good.value());
+  const result<void> also_good = errc::ok;
+  CHECK(also_good);
+
+  const result<void> bad = errc::fenced;
+  CHECK_FALSE(bad);
+  CHECK(bad.error() == errc::fenced);
+  CHECK_THROWS_AS(bad.value(), leat::error);
+  try {
+    bad.value();
+  } catch (const leat::error& e) {
+    CHECK(e.code() == errc::fenced);
+    CHECK(e.reason().find("another member") != std::string::npos);
+  }
+}
+
 }  // namespace unit_result

@@ -49,6 +49,9 @@ struct sample {
     std::erase_if(names, [](const std::string& n) { return !n.starts_with("meta-"); });
     return names;
   }
+  errc commit_unowned(std::uint32_t partition, std::uint64_t offset, const std::string& metadata = {}) const {
+    return mine->commit_unowned(partition, mine->owner(partition), offset, metadata);
+  }
   std::shared_ptr<group_offsets> open() const { return log->find_group("g"); }
 };
 
@@ -101,7 +104,7 @@ TEST_CASE("a commit counts for the partition's owner alone") {
 
 TEST_CASE("offset 0 is committed and not the same as nothing") {
   const sample s;
-  CHECK(s.mine->commit_unowned(0, 0) == errc::ok);
+  CHECK(s.commit_unowned(0, 0) == errc::ok);
   CHECK(s.others->committed_position(0) == 0);
   CHECK(s.others->committed_position(1) == std::nullopt);
 }
@@ -109,10 +112,10 @@ TEST_CASE("offset 0 is committed and not the same as nothing") {
 TEST_CASE("the largest offset is one of 52 bits") {
   const sample s;
   const std::uint64_t largest = commit_value::none - 1;
-  CHECK(s.mine->commit_unowned(0, largest) == errc::ok);
+  CHECK(s.commit_unowned(0, largest) == errc::ok);
   CHECK(s.others->committed_position(0) == largest);
-  CHECK(s.mine->commit_unowned(0, largest + 1) == errc::invalid_argument);
-  CHECK(s.mine->commit_unowned(0, ~std::uint64_t{0}) == errc::invalid_argument);
+  CHECK(s.commit_unowned(0, largest + 1) == errc::invalid_argument);
+  CHECK(s.commit_unowned(0, ~std::uint64_t{0}) == errc::invalid_argument);
   CHECK(s.others->committed_position(0) == largest);
 }
 
@@ -160,7 +163,7 @@ TEST_CASE("the epoch of an owner comes round after 32 bits") {
 
 TEST_CASE("a tenure that died between its two steps is taken over whole") {
   const sample s;
-  REQUIRE(s.mine->commit_unowned(0, 5) == errc::ok);
+  REQUIRE(s.commit_unowned(0, 5) == errc::ok);
   poke(s.file(), 512, little_endian(owner_value{1, me}.word(), 8));  // T1 without T2
   CHECK(s.mine->commit(0, {1, me}, 9) == errc::fenced);              // its epoch is not in the committed word
   const auto epoch = s.others->take(0, {1, me}, another);
@@ -181,16 +184,40 @@ TEST_CASE("fencing all ends every tenure and keeps what is committed") {
 
 TEST_CASE("where a group began is set by the first and holds until something is committed") {
   sample s(leat_tests::each_kind_of_store());
-  s.mine->begun(0).set_first(17);
-  s.others->begun(0).set_first(99);
-  CHECK(s.mine->begun(0).observe() == 17);
+  CHECK(s.mine->begin(0, 0, std::nullopt) == std::nullopt);
+  CHECK(s.mine->hold(0) == std::nullopt);
+  CHECK(s.mine->begin(0, 0, 17) == 17);
+  CHECK(s.others->begin(0, 0, 99) == 17);
+  CHECK(s.others->begin(0, 5, std::nullopt) == 17);
+  CHECK(s.mine->begun(0) == 17);
   CHECK(s.mine->hold(0) == 17);
-  REQUIRE(s.mine->commit_unowned(0, 12) == errc::ok);
+  REQUIRE(s.commit_unowned(0, 12) == errc::ok);
   CHECK(s.mine->hold(0) == 12);
-  s.mine->begun(1).set_first(0);
+  CHECK(s.mine->begin(1, 0, 0) == 0);
   CHECK(s.mine->hold(1) == 0);
-  s.mine->begun(1).clear();
-  CHECK(s.mine->hold(1) == std::nullopt);
+}
+
+TEST_CASE("only the tenure that began last may say that the group has ended in good order") {
+  sample s(leat_tests::each_kind_of_store());
+  REQUIRE(s.mine->begin(0, 1, 17) == 17);
+  REQUIRE(s.others->begin(0, 2, 99) == 17);  // taken over
+  s.mine->end(0, 1);
+  CHECK(s.mine->begun(0) == 17);
+  s.others->end(0, 2);
+  CHECK(s.mine->begun(0) == std::nullopt);
+  CHECK(s.mine->begin(0, 3, 99) == 99);
+}
+
+TEST_CASE("a commit of one who is no member ends the tenure that a dead one left") {
+  sample s(leat_tests::each_kind_of_store());
+  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  REQUIRE(s.mine->commit(0, {epoch, me}, 5) == errc::ok);
+  CHECK(s.others->commit_unowned(0, {epoch, another}, 9) == errc::fenced);  // not what is there
+  CHECK(s.others->commit_unowned(0, {epoch, 0}, 9) == errc::fenced);
+  CHECK(s.mine->committed_position(0) == 5);
+  CHECK(s.others->commit_unowned(0, {epoch, me}, 3) == errc::ok);
+  CHECK(s.mine->commit(0, {epoch, me}, 6) == errc::fenced);
+  CHECK(s.mine->committed_position(0) == 3);
 }
 
 TEST_CASE("a commit may carry metadata which the next replaces") {
@@ -217,9 +244,9 @@ TEST_CASE("a commit may carry metadata which the next replaces") {
 
 TEST_CASE("metadata has 4096 bytes at most") {
   sample s(leat_tests::each_kind_of_store());
-  CHECK(s.mine->commit_unowned(0, 5, std::string(4096, 'm')) == errc::ok);
+  CHECK(s.commit_unowned(0, 5, std::string(4096, 'm')) == errc::ok);
   CHECK(s.others->committed(0) == committed_offset{5, std::string(4096, 'm')});
-  CHECK(s.mine->commit_unowned(0, 6, std::string(4097, 'm')) == errc::too_large);
+  CHECK(s.commit_unowned(0, 6, std::string(4097, 'm')) == errc::too_large);
   CHECK(s.others->committed(0) == committed_offset{5, std::string(4096, 'm')});
 }
 
@@ -264,7 +291,7 @@ TEST_CASE("metadata that no commit leads to is removed and the rest is kept") {
 
 TEST_CASE("metadata that is missing or too long is damage") {
   const sample s;
-  REQUIRE(s.mine->commit_unowned(0, 5, "five") == errc::ok);
+  REQUIRE(s.commit_unowned(0, 5, "five") == errc::ok);
   const std::string path = s.directory() + "/" + *s.metadata_files().begin();
   write_file(path, "");
   CHECK(code_of([&] { (void)s.others->committed(0); }) == errc::corrupt);
@@ -290,11 +317,11 @@ TEST_CASE("removing a group's offsets takes its metadata along and fences whoeve
 
 TEST_CASE("the file grows with the topic and keeps what stands in it") {
   sample s(leat_tests::each_kind_of_store());
-  REQUIRE(s.mine->commit_unowned(2, 5) == errc::ok);
+  REQUIRE(s.commit_unowned(2, 5) == errc::ok);
   s.log->add_partitions(1000);
   s.mine->reserve(1000);
   REQUIRE(s.mine->capacity() >= 1000);
-  CHECK(s.mine->commit_unowned(999, 7) == errc::ok);
+  CHECK(s.commit_unowned(999, 7) == errc::ok);
   CHECK(s.mine->committed_position(2) == 5);
   CHECK(s.open()->committed_position(999) == 7);
   CHECK(s.others->committed_position(999) == std::nullopt);  // opened before: it has not looked
