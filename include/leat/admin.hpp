@@ -320,7 +320,6 @@ class admin {
     for (const std::string& name : groups()) {
       const auto files = group::group_files::open(files_, name);
       if (files == nullptr || !files->writable()) continue;
-      report.files += files->remove_leftovers();
       for (const auto& m : files->members()) {
         const auto [what, life] = m->look(now);
         if (what != group::member_file::state::dead || !m->evict(life)) continue;
@@ -328,6 +327,7 @@ class admin {
         files->forget(*m);
         ++report.members;
       }
+      report.files += files->remove_leftovers();
     }
     return report;
   }
@@ -368,9 +368,13 @@ class admin {
 
   void require_empty(const group::group_files& files) const {
     for (const auto& m : files.members()) {
+      const std::uint64_t life = m->incarnation().observe();
       if (m->has_lease()) {
         throw error(errc::group_not_empty, files.path(), "member " + m->id() + " is alive; stop it first");
       }
+      if (!m->evict(life)) continue;  // dead, or a static member that will not find its place again
+      files.evictions().add(1);
+      files.forget(*m);
     }
   }
 

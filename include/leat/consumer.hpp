@@ -71,6 +71,20 @@ class consumer {
     throw error(errc::invalid_argument, store.path(), "a consumer of a store needs a group, and no partitions");
   }
 
+  /// As close(), but nothing is thrown. The listener may still use the consumer.
+  ~consumer() { leave_quietly(); }
+  consumer(consumer&&) noexcept = default;
+  consumer& operator=(consumer&& other) noexcept {
+    if (this != &other) {
+      leave_quietly();
+      std::swap(options_, other.options_);
+      std::swap(log_, other.log_);
+      std::swap(opened_, other.opened_);
+      std::swap(state_, other.state_);
+    }
+    return *this;
+  }
+
   /// Up to max_poll_records records, which are there or come within `timeout`; empty when none came. The records of one
   /// partition are in order. Ends the life of the batch before. In a group: also joins, hands over and takes over, tells the
   /// listener and commits where that is automatic.
@@ -138,7 +152,7 @@ class consumer {
   std::string member_id() const { return state_->member ? state_->member->member_id() : std::string(); }
 
   /// Leaves the group, committing first where that is automatic; its partitions pass to others at once. (A static member
-  /// keeps them until its session time-out.) Without a group: reads nothing any more. The destructor does the same, silently.
+  /// keeps them until its session time-out.) Without a group: reads nothing any more.
   void close() {
     if (state_->member) state_->member->unsubscribe();
     state_->reader.release();
@@ -238,6 +252,10 @@ class consumer {
     }
   }
 
+  void leave_quietly() noexcept {
+    if (state_ != nullptr && state_->member) state_->member->leave_quietly();
+  }
+
   group::participant& member() {
     if (state_->member) return *state_->member;
     throw error(errc::invalid_argument, state_->store->path(), "to subscribe, a consumer needs a group");
@@ -266,7 +284,7 @@ class consumer {
   }
 
   consumer_options options_;
-  const std::uint32_t generation_ = os::fork_generation();
+  std::uint32_t generation_ = os::fork_generation();
   std::shared_ptr<storage::topic_log> log_;     // the topic that it was made with
   std::shared_ptr<storage::topic_log> opened_;  // the one that was asked about last
   std::unique_ptr<state> state_;

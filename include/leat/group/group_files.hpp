@@ -138,6 +138,17 @@ class group_files {
   /// Whether `number` is a member's. Numbers are given once, so one that is none any more never is again.
   bool is_member(std::uint32_t number) const { return directory_->status(member_file::file_name(number)).has_value(); }
 
+  /// Whether `number` is that of a member that is not dead; ends one that is.
+  bool is_living_member(std::uint32_t number) const {
+    const auto member = member_file::open(*directory_, member_file::file_name(number), id_);
+    if (member == nullptr) return false;
+    const auto [what, life] = member->look(os::monotonic_coarse());
+    if (what == member_file::state::dead && member->evict(life)) evictions().add(1);
+    if (!member->is_evicted()) return true;
+    forget(*member);
+    return false;
+  }
+
   /// Tells the others that a member has ended, and removes its file: in this order, so that a death in between leaves a file
   /// that the next who looks deals with.
   void forget(const member_file& ended) const {

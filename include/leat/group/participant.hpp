@@ -52,6 +52,7 @@ class participant final : public storage::attendant {
     require(options.client_id.size() <= 200, "client_id", "200 bytes at most");
     require(options.group_instance_id.size() <= 249 && options.group_instance_id.find('\n') == std::string::npos,
             "group_instance_id", "one line of 249 bytes at most");
+    require(!assignor_.name.empty() && assignor_.name.size() <= 63, "assignor.name", "1 to 63 bytes");
     require(options.max_poll_interval.count() > 0, "max_poll_interval", "more than 0");
     require(options.session_timeout.count() > 0, "session_timeout", "more than 0");
     require(options.auto_commit_interval.count() > 0, "auto_commit_interval", "more than 0");
@@ -71,8 +72,10 @@ class participant final : public storage::attendant {
   participant(const participant&) = delete;
   participant& operator=(const participant&) = delete;
 
+  ~participant() override { leave_quietly(); }
+
   /// In the destructor of a consumer; what fails is left to the others, as after a death.
-  ~participant() override {
+  void leave_quietly() noexcept {
     try {
       leave();
     } catch (...) {
@@ -120,8 +123,7 @@ class participant final : public storage::attendant {
       commit_if_due(now);
       check_tenures();
       watch(now);
-      const bool watches = !peers_.empty() || !wanted_.empty();
-      due_ = clock::now() + (watches ? watch_interval : idle_interval);
+      watched_ = clock::now();
     }
     try {
       if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
@@ -138,7 +140,11 @@ class participant final : public storage::attendant {
     }
   }
 
-  clock::time_point due() const noexcept override { return subscribed_ ? due_ : clock::time_point::max(); }
+  clock::time_point due() const noexcept override {
+    if (!subscribed_) return clock::time_point::max();
+    const bool watches = !peers_.empty() || !wanted_.empty();
+    return watched_ + (watches ? watch_interval : idle_interval);
+  }
 
   bool stirred() const noexcept override {
     if (member_ == nullptr) return subscribed_;
@@ -596,7 +602,7 @@ class participant final : public storage::attendant {
   std::uint64_t handovers_ = 0;
   std::uint64_t topics_seen_ = none;
   std::int64_t polled_ = 0;
-  clock::time_point due_{};
+  clock::time_point watched_{};
   std::int64_t retry_ = 0;
   std::int64_t next_commit_ = 0;
   std::map<std::string, std::uint32_t> known_;  // what the assignment rests on

@@ -31,7 +31,7 @@ class standalone {
     auto& offsets = offsets_[log.header().id];
     if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
     const format::owner_value owner = offsets->owner(partition);
-    if (owner.member != 0 && group_->is_member(owner.member)) return errc::fenced;
+    if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
     return offsets->commit_unowned(partition, owner, offset, metadata);
   }
 

@@ -170,6 +170,7 @@ class reader {
     release();
     if (attending != nullptr) {
       if (const errc failure = attending->attend(false); failure != errc::ok) return failure;
+      release();  // a callback may have polled
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
       follow_further();
@@ -341,6 +342,7 @@ class reader {
         const bool due = now >= attending->due();
         if (due || attending->stirred()) {
           if (const errc failure = attending->attend(due); failure != errc::ok) return failure;
+          release();
         }
       }
       if (now >= deadline) return errc::ok;

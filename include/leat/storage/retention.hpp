@@ -24,7 +24,8 @@ inline bool expired(partition& p, const segment& s) {
   if (limit == unlimited) return false;
   const std::int64_t largest = largest_timestamp(s);
   const std::int64_t now = os::realtime();
-  return largest<now&& static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(largest)> limit;
+  if (largest >= now) return false;
+  return static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(largest) > limit;
 }
 
 inline std::string cause(partition& p, const group_registry::hold& holder, std::uint64_t segment_end) {
