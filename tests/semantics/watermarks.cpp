@@ -79,7 +79,7 @@ TEST_CASE("below the log start and beyond the latest offset is out of range") {
   s.topic("orders");
   s.send_numbers(orders, 0, 6);
   s.log().delete_records(orders, 4);
-  for (const std::uint64_t outside : {0, 3, 7, 1'000'000}) {
+  for (const std::uint64_t outside : {0u, 3u, 7u, 1'000'000u}) {
     s.say() << "at " << outside;
     member& none = s.reader(orders, reset_policy::none);
     none.seek(orders, outside);
@@ -100,7 +100,7 @@ TEST_CASE("below the log start and beyond the latest offset is out of range") {
     s.say() << "  latest: at " << latest.position(orders);
     latest.close();
   }
-  for (const std::uint64_t within : {4, 5}) {
+  for (const std::uint64_t within : {4u, 5u}) {
     member& none = s.reader(orders, reset_policy::none);
     none.seek(orders, within);
     s.say() << "at " << within << ": " << offsets_of(s.read(none, 6 - within));
