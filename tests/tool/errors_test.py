@@ -83,7 +83,8 @@ class Errors(ToolCase):
         for part in (path, "line 2", "key", '":"'):
             self.assertIn(part, line)
         self.assertEqual(self.values("web"), ["value"])
-        for bad, part in (("nonsense", "expected a JSON object"), ("[]", "expected a JSON object"), ('{"value": 5}', "value: expected null"),
+        for bad, part in (("nonsense", "expected a JSON object"), ("[]", "expected a JSON object"),
+                          ('{"value": 5}', "value: expected null"),
                           ('{"value": {"base64": "%"}}', "value: expected base64"),
                           ('{"key": {"hex": "1"}}', "key: expected an even number"),
                           ('{"headers": {}}', "headers: expected an array"),
@@ -106,8 +107,8 @@ class Errors(ToolCase):
 
     def test_names_and_limits_are_checked(self):
         for command in (["topics", "create", "a/b"], ["topics", "create", ""], ["topics", "create", "a", "-p", "5000"],
-                        ["topics", "create", "a", "--segment-bytes", "1"], ["topics", "create", "a", "--alignment", "3"],
-                        ["topics", "list", "--store", "no such name!"]):
+                        ["topics", "create", "a", "--segment-bytes", "1"],
+                        ["topics", "create", "a", "--alignment", "3"], ["topics", "list", "--store", "no such name!"]):
             self.complaint(*command)
 
     def test_a_foreign_directory_is_no_store(self):
@@ -125,8 +126,8 @@ class Errors(ToolCase):
         self.leat("produce", "web", input="x\n")
         os.chmod(self.directory, 0o755)
         for command in (["topics", "list"], ["consume", "web"], ["produce", "web"]):
-            done = subprocess.run([TOOL, *command], capture_output=True, stdin=subprocess.DEVNULL, user=65534, group=65534,
-                                  extra_groups=[], env=self.environment, timeout=LONGEST)
+            done = subprocess.run([TOOL, *command], capture_output=True, stdin=subprocess.DEVNULL, timeout=LONGEST,
+                                  user=65534, group=65534, extra_groups=[], env=self.environment)
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertRegex(done.stderr.decode(), r"\Aleat: .*%s.*\n\Z" % self.store)
 

@@ -73,7 +73,7 @@ class ProduceAndConsume(ToolCase):
              "timestamp": "2026-01-31T12:00:00.123456789Z"},
             {"key": {"base64": "AAH/"}, "value": {"base64": "/w=="}, "headers": [], "partition": 0,
              "timestamp": "1999-12-31T23:59:59.000000001Z"},
-            {"key": "", "value": "two\nlines \u00e4", "headers": [], "partition": 0,
+            {"key": "", "value": "two\nlines \u00e4 \"\\\t\u0001\u007f", "headers": [], "partition": 0,
              "timestamp": "2026-01-31T12:00:00.000000000Z"}]
         self.leat("topics", "create", "a", "-p", "2")
         self.leat("topics", "create", "b", "-p", "2")

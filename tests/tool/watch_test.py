@@ -20,7 +20,7 @@ def parse_exposition(text):
                 raise ValueError("metric %s comes twice" % match[1])
             current = match[1]
             metrics[current] = [None, []]
-        elif match := re.fullmatch(r"# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)", line):
+        elif match := re.fullmatch(r"# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge)", line):
             if match[1] != current or metrics[current][0] or metrics[current][1]:
                 raise ValueError("the type is not where it belongs: " + line)
             if match[2] == "counter" and not current.endswith("_total"):
@@ -65,8 +65,9 @@ class Watching(ToolCase):
         self.fill()
         m = parse_exposition(self.leat("stat", "--prometheus"))
         self.assertIn(({"topic": "web", "partition": "1"}, 10.0), m["leat_partition_end_offset"][1])
-        self.assertIn(({"group": "readers", "topic": "web", "partition": "1"}, 4.0), m["leat_group_committed_offset"][1])
-        self.assertIn(({"group": "readers", "topic": "web", "partition": "1"}, 6.0), m["leat_group_lag"][1])
+        of_group = {"group": "readers", "topic": "web", "partition": "1"}
+        self.assertIn((of_group, 4.0), m["leat_group_committed_offset"][1])
+        self.assertIn((of_group, 6.0), m["leat_group_lag"][1])
         self.assertEqual(m["leat_topic_partitions"], ["gauge", [({"topic": "web"}, 2.0)]])
         self.assertTrue(all(kind and name.startswith("leat_") for name, (kind, _) in m.items()))
 

@@ -74,8 +74,13 @@ class writer {
   }
 
   void write(const raw_record& record) {
-    if (json_) return out().line(to_json(record, topic_, as_));
     text_.clear();
+    if (json_) {
+      text_ += '{';
+      append_json(text_, record, topic_, as_);
+      text_ += "}\n";
+      return out().write(text_);
+    }
     format_.append_to(text_, record, topic_, as_, null_);
     out().write(text_);
   }

@@ -117,9 +117,9 @@ class dumper {
 
   void record(const raw_record& r) {
     if (json_) {
-      json object{{"kind", "record"}};
-      object.update(to_json(r, options_.topic, as_));
-      return out().line(object);
+      std::string text = R"({"kind":"record",)";
+      append_json(text, r, options_.topic, as_);
+      return out().write(text + "}\n");
     }
     const auto field = [](const std::optional<leat::bytes_view>& bytes, representation as) -> std::string {
       if (!bytes) return "null";

@@ -6,6 +6,42 @@
 
 namespace leat_tool {
 
+namespace {
+
+/// A string that is UTF-8. (By hand, as this is done for every field of every record.)
+void append_json(std::string& to, std::string_view text) {
+  to += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      to += '\\';
+      to += c;
+    } else if (c == '\n') {
+      to += "\\n";
+    } else if (c == '\t') {
+      to += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      to += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      to += c;
+    }
+  }
+  to += '"';
+}
+
+/// null; a string, where it is text and UTF-8; else {"base64": ...} or {"hex": ...}.
+void append_json(std::string& to, const std::optional<leat::bytes_view>& bytes, representation as) {
+  if (!bytes) {
+    to += "null";
+  } else if (as == representation::text && is_utf8(as_text(*bytes))) {
+    append_json(to, as_text(*bytes));
+  } else {
+    const bool hex = as == representation::hex;
+    to += fmt::format(R"({{"{}":"{}"}})", hex ? "hex" : "base64", hex ? to_hex(*bytes) : to_base64(*bytes));
+  }
+}
+
+}  // namespace
+
 representation parse_representation(const std::string& word) {
   if (word == "text" || word == "raw") return representation::text;
   if (word == "hex") return representation::hex;
@@ -42,13 +78,6 @@ std::string bytes_of(std::string_view text, representation as) {
   return *bytes;
 }
 
-json to_json(const std::optional<leat::bytes_view>& bytes, representation as) {
-  if (!bytes) return nullptr;
-  if (as == representation::hex) return {{"hex", to_hex(*bytes)}};
-  if (as == representation::text && is_utf8(as_text(*bytes))) return as_text(*bytes);
-  return {{"base64", to_base64(*bytes)}};
-}
-
 std::optional<std::string> bytes_of(const json& field) {
   constexpr const char* expected = R"(null, a string, {"base64": "..."} or {"hex": "..."})";
   if (field.is_null()) return std::nullopt;
@@ -60,19 +89,25 @@ std::optional<std::string> bytes_of(const json& field) {
   throw std::invalid_argument(expected);
 }
 
-json to_json(const raw_record& record, const std::string& topic, const record_representation& as) {
-  json headers = json::array();
+void append_json(std::string& to, const raw_record& record, const std::string& topic, const record_representation& as) {
+  to += "\"topic\":";
+  append_json(to, topic);
+  to += fmt::format(R"(,"partition":{},"offset":{},"timestamp":"{}","key":)", record.partition(), record.offset(),
+                    to_text(record.timestamp()));
+  append_json(to, record.key_bytes(), as.key);
+  to += ",\"value\":";
+  append_json(to, record.value_bytes(), as.value);
+  to += ",\"headers\":[";
+  bool first = true;
   for (const leat::header& h : record.headers()) {
-    headers.push_back(
-        {{"name", to_json(as_bytes(h.name), representation::text)}, {"value", to_json(h.value, representation::text)}});
+    to += first ? "{\"name\":" : ",{\"name\":";
+    first = false;
+    append_json(to, as_bytes(h.name), representation::text);
+    to += ",\"value\":";
+    append_json(to, h.value, representation::text);
+    to += '}';
   }
-  return {{"topic", topic},
-          {"partition", record.partition()},
-          {"offset", record.offset()},
-          {"timestamp", to_text(record.timestamp())},
-          {"key", to_json(record.key_bytes(), as.key)},
-          {"value", to_json(record.value_bytes(), as.value)},
-          {"headers", std::move(headers)}};
+  to += ']';
 }
 
 }  // namespace leat_tool

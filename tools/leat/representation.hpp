@@ -26,10 +26,7 @@ void append(std::string& to, leat::bytes_view bytes, representation as);
 /// The bytes that a text in that form stands for. Throws std::invalid_argument.
 std::string bytes_of(std::string_view text, representation as);
 
-/// null; a string, where it is text and UTF-8; else {"base64": ...} or {"hex": ...}.
-json to_json(const std::optional<leat::bytes_view>& bytes, representation as);
-
-/// The bytes that to_json() wrote; empty: null. Throws std::invalid_argument.
+/// The bytes of a field as append_json() writes it; empty: null. Throws std::invalid_argument.
 std::optional<std::string> bytes_of(const json& field);
 
 /// How the fields of a topic's records are shown.
@@ -38,7 +35,8 @@ struct record_representation {
   representation value = representation::text;
 };
 
-/// The whole record, as `consume --json` prints it and `produce --from-json` reads it.
-json to_json(const raw_record& record, const std::string& topic, const record_representation& as);
+/// Appends the whole record, as `consume --json` prints it and `produce --from-json` reads it: the members of an object,
+/// without its braces.
+void append_json(std::string& to, const raw_record& record, const std::string& topic, const record_representation& as);
 
 }  // namespace leat_tool
