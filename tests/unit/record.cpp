@@ -25,7 +25,8 @@ struct segment {
   segment(record_kind kind, const std::string& record, std::uint64_t extent) : word(make_slot(kind, 64, extent)) {
     std::memcpy(bytes.data() + 64, record.data(), record.size());
   }
-  view record() const { return view(bytes.data(), word, {3, 99}); }
+  std::string topic = "lines";
+  view record() const { return view(bytes.data(), word, {3, 99}, topic); }
 };
 
 segment full(std::uint64_t value_bytes, std::uint64_t key_bytes, std::uint64_t headers_bytes, const std::string& rest,

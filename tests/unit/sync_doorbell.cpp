@@ -13,7 +13,8 @@ using namespace leat::sync;
 struct words {
   std::uint32_t doorbell_word = 0;
   std::uint32_t bell_word = 0;
-  leat::sync::doorbell doorbell{doorbell_word};
+  std::uint64_t wake_ups = 0;
+  leat::sync::doorbell doorbell{doorbell_word, wake_ups};
   leat::sync::bell bell{bell_word};
 };
 

@@ -67,6 +67,7 @@ TEST_CASE("a topic of other types is refused and both types are named") {
   const auto value = failure_of([&] { (void)store.topic<place, std::string>("t"); });
   REQUIRE(value.has_value());
   CHECK(value->code() == errc::wrong_type);
+  CHECK_THAT(value->path(), ContainsSubstring("topics/t"));
   CHECK_THAT(value->what(),
              ContainsSubstring("value") && ContainsSubstring("point, 8 bytes") && ContainsSubstring("place, 8 bytes"));
   const auto key = failure_of([&] { (void)store.topic<point, std::uint64_t>("t"); });

@@ -16,6 +16,7 @@ class memory_directory final : public directory {
   explicit memory_directory(std::string path) : path_(std::move(path)) {}
 
   std::string path(std::string_view name) const override {
+    const std::lock_guard guard(path_mutex_);
     return name.empty() ? path_ : path_ + "/" + std::string(name);
   }
 
@@ -47,7 +48,10 @@ class memory_directory final : public directory {
   rename_result rename(const std::string& from, const std::string& to) override {
     const auto guard = lock();
     if (files_.contains(to) || directories_.contains(to)) return rename_result::exists;
-    return move(files_, from, to) || move(directories_, from, to) ? rename_result::done : rename_result::absent;
+    if (move(files_, from, to)) return rename_result::done;
+    if (!move(directories_, from, to)) return rename_result::absent;
+    directories_.at(to)->become(path(to));
+    return rename_result::done;
   }
 
   bool replace(const std::string& from, const std::string& to) override {
@@ -99,10 +103,16 @@ class memory_directory final : public directory {
   }
 
  private:
+  /// It has another name now; errors are to show that.
+  void become(std::string path) {
+    const std::lock_guard guard(path_mutex_);
+    path_ = std::move(path);
+  }
+
   /// The child of a fork has the files, but names of its own: what it made would be another log in the same files.
   std::unique_lock<std::mutex> lock() const {
     if (fork_generation() != generation_) {
-      throw error(errc::forked, path_, "an in-process store was opened before fork() and used in the child");
+      throw error(errc::forked, path(""), "an in-process store was opened before fork() and used in the child");
     }
     return std::unique_lock(mutex_);
   }
@@ -124,7 +134,8 @@ class memory_directory final : public directory {
     return true;
   }
 
-  const std::string path_;
+  mutable std::mutex path_mutex_;  // innermost
+  std::string path_;
   const std::uint32_t generation_ = fork_generation();
   mutable std::mutex mutex_;
   bool owned_ = false;
