@@ -57,19 +57,19 @@ terminal::terminal() {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0 || ::tcgetattr(STDIN_FILENO, &before_) != 0) {
     throw failure("top: standard input and output are no terminal; --plain prints instead");
   }
-  const sigset_t noted = noted_signals();
-  ::sigprocmask(SIG_BLOCK, &noted, &mask_before_);
+  const sigset_t watched = noted_signals();
+  ::sigprocmask(SIG_BLOCK, &watched, &mask_before_);
   for (int number = 1; number < NSIG; ++number) {
-    if (::sigismember(&noted, number) == 1) handle(number, note);
+    if (::sigismember(&watched, number) == 1) handle(number, note);
   }
   enter();
 }
 
 terminal::~terminal() {
   leave();
-  const sigset_t noted = noted_signals();
+  const sigset_t watched = noted_signals();
   for (int number = 1; number < NSIG; ++number) {
-    if (::sigismember(&noted, number) == 1) handle(number, SIG_DFL);
+    if (::sigismember(&watched, number) == 1) handle(number, SIG_DFL);
   }
   ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
 }
