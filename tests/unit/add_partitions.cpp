@@ -117,8 +117,8 @@ TEST_CASE("a consumer of all partitions reads added ones from their beginning wh
   REQUIRE(out.send(11, {.partition = 1}));
   REQUIRE(out.send(20, {.partition = 2}));
   std::map<std::uint32_t, std::vector<int>> read;
-  for (int polls = 0; polls < 10 && read[1].size() + read[2].size() < 3; ++polls) {
-    for (const auto& record : in.poll(60s)) read[record.partition()].push_back(record.value());
+  for (int polls = 0; polls < 4 && read[1].size() + read[2].size() < 3; ++polls) {
+    for (const auto& record : in.poll(5s)) read[record.partition()].push_back(record.value());
   }
   CHECK(read[0].empty());
   CHECK(read[1] == std::vector<int>{10, 11});
