@@ -287,6 +287,9 @@ TEST_CASE("metadata that no commit leads to is removed and the rest is kept") {
   REQUIRE(s.mine->take(0, {epoch, me}, another));
   CHECK(s.others->remove_stale_metadata() == 1);  // nobody makes that one any more
   CHECK_FALSE(s.metadata_files().contains(in_the_making));
+  poke(s.file(), 512, little_endian(owner_value{epoch + 2, me}.word(), 8));  // who died behind T1
+  CHECK(s.others->remove_stale_metadata() == 0);
+  CHECK(s.others->committed(0) == committed_offset{5, "five"});
 }
 
 TEST_CASE("metadata that is missing or too long is damage") {
