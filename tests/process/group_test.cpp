@@ -20,7 +20,8 @@ constexpr std::uint64_t code(errc e) { return static_cast<std::uint64_t>(e); }
 /// A group "g" on the topic "log".
 class scene {
  public:
-  explicit scene(std::uint32_t partitions) : partitions_(partitions), log_(make_topic(place_.store(), "log", partitions)) {}
+  explicit scene(std::uint32_t partitions)
+      : partitions_(partitions), log_(make_topic(place_.store(), "log", partitions)) {}
 
   child member(member_page& page, leat::consumer_options options = in_group("g"),
                std::vector<std::string> topics = {"log"}) const {
@@ -52,7 +53,8 @@ TEST_CASE("a killed member's partitions pass to the others at once and nothing e
   const auto masks = [&] { return std::array<std::uint64_t, 3>{(*page)[0].owned, (*page)[1].owned, (*page)[2].owned}; };
   wait_until("each has four", [&] {
     const auto m = masks();
-    return divided({m[0], m[1], m[2]}, s.whole()) && std::ranges::all_of(m, [](auto x) { return std::popcount(x) == 4; });
+    return divided({m[0], m[1], m[2]}, s.whole()) &&
+           std::ranges::all_of(m, [](auto x) { return std::popcount(x) == 4; });
   });
   const auto before = masks();
   const std::uint64_t revoked[] = {(*page)[0].revoked, (*page)[1].revoked, (*page)[2].revoked};
@@ -375,7 +377,8 @@ TEST_CASE("a topic that comes and goes and comes again never fails its members o
   for (child& m : members) m.join();
 }
 
-TEST_CASE("a topic created later is read by those who named it and those whose pattern it matches from its first record") {
+TEST_CASE(
+    "a topic created later is read by those who named it and those whose pattern it matches from its first record") {
   watchdog dog;
   const scene s(1);
   shared<std::array<member_page, 2>> page;
@@ -389,7 +392,8 @@ TEST_CASE("a topic created later is read by those who named it and those whose p
     in.subscribe_pattern("lat.*|log", noting((*page)[1]));
     poll_on(in, "later", (*page)[1]);
   });
-  wait_until("both have what is there", [&] { return (*page)[0].owned_elsewhere == 1 && (*page)[1].owned_elsewhere == 1; });
+  wait_until("both have what is there",
+             [&] { return (*page)[0].owned_elsewhere == 1 && (*page)[1].owned_elsewhere == 1; });
   const topic later = make_topic(s.store(), "later", 3);
   {
     producer out(later);
@@ -521,9 +525,8 @@ TEST_CASE("two groups do not touch each other") {
   wait_until("both groups are at work", [&] { return shared_out(0, 1) && shared_out(2, 3); });
   producer out(s.log());
   for (std::uint64_t n = 0; n < 30; ++n) send_to_all(out, 4, n);
-  wait_until("both have read all", [&] {
-    return (*page)[0].read + (*page)[1].read == 120 && (*page)[2].read + (*page)[3].read == 120;
-  });
+  wait_until("both have read all",
+             [&] { return (*page)[0].read + (*page)[1].read == 120 && (*page)[2].read + (*page)[3].read == 120; });
   const std::uint64_t told = (*page)[2].assigned + (*page)[3].assigned;
   members[0].kill();
   wait_until("the survivor has all", [&] { return (*page)[1].owned == s.whole(); });

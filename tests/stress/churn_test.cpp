@@ -39,16 +39,16 @@ constexpr std::uint32_t nobody = ~std::uint32_t{0};
 
 enum class what : std::uint32_t {
   none,
-  taken,       // from: the position
-  revoked,     // from: the position; other: the longest time between two polls so far, ns
-  given_up,    // behind the last commit; code: its outcome
-  lost,        // other: the longest time between two polls so far, ns
-  processed,   // from, to; other: the counter when the poll began
-  skipped,     // from, to: retention has taken them
-  to_commit,   // from: the offset; before it is tried
-  committed,   // from: the offset; code: the outcome; other: where the attempt was written down
-  late,        // other: the time between two polls, ns, where it was long
-  killed       // before it is done
+  taken,      // from: the position
+  revoked,    // from: the position; other: the longest time between two polls so far, ns
+  given_up,   // behind the last commit; code: its outcome
+  lost,       // other: the longest time between two polls so far, ns
+  processed,  // from, to; other: the counter when the poll began
+  skipped,    // from, to: retention has taken them
+  to_commit,  // from: the offset; before it is tried
+  committed,  // from: the offset; code: the outcome; other: where the attempt was written down
+  late,       // other: the time between two polls, ns, where it was long
+  killed      // before it is done
 };
 
 struct entry {
@@ -153,7 +153,8 @@ class member {
     longest_pause_ = std::max(longest_pause_, pause);
     world_.last_poll[life_] = time;
     const auto batch = in.poll(2ms);
-    expect(batch.error() == errc::ok, [&] { return "a poll failed: " + std::to_string(static_cast<int>(batch.error())); });
+    expect(batch.error() == errc::ok,
+           [&] { return "a poll failed: " + std::to_string(static_cast<int>(batch.error())); });
     std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> runs;
     for (const auto& record : batch) {
       const std::uint32_t p = index_of({std::string(record.topic()), record.partition()});
@@ -163,8 +164,9 @@ class member {
       if (record.offset() != t->second.next) {
         const std::uint64_t start = logs_[p / partitions_each]->partition(p % partitions_each).start_offset().observe();
         expect(p >= partitions_each && record.offset() > t->second.next && record.offset() <= start, [&] {
-          return "no gap: partition " + std::to_string(p) + " offset " + std::to_string(record.offset()) + " came where " +
-                 std::to_string(t->second.next) + " was due, the log starts at " + std::to_string(start);
+          return "no gap: partition " + std::to_string(p) + " offset " + std::to_string(record.offset()) +
+                 " came where " + std::to_string(t->second.next) + " was due, the log starts at " +
+                 std::to_string(start);
         });
         if (const auto r = runs.find(p); r != runs.end()) process(p, t->second.epoch, r->second, begun);
         runs.erase(p);
@@ -179,7 +181,8 @@ class member {
     if (random_.one_in(50)) spin(random_.roll(3'000'000));
   }
 
-  void process(std::uint32_t p, std::uint32_t epoch, std::pair<std::uint64_t, std::uint64_t> range, std::uint64_t begun) {
+  void process(std::uint32_t p, std::uint32_t epoch, std::pair<std::uint64_t, std::uint64_t> range,
+               std::uint64_t begun) {
     note(world_, what::processed, life_, p, epoch, range.first, range.second, begun);
     world_.processed += range.second - range.first;
   }
@@ -336,8 +339,8 @@ class checker {
     text << "partition " << p << ": " << what;
     for (const std::uint64_t i : witnesses) {
       const entry& e = at(i);
-      text << "\n    #" << i << " kind " << static_cast<unsigned>(e.kind.load()) << " life " << e.life << " epoch " << e.epoch
-           << " from " << e.from << " to " << e.to << " other " << e.other << " code " << e.code << " at "
+      text << "\n    #" << i << " kind " << static_cast<unsigned>(e.kind.load()) << " life " << e.life << " epoch "
+           << e.epoch << " from " << e.from << " to " << e.to << " other " << e.other << " code " << e.code << " at "
            << (e.time - world_.entries[0].time) / 1000 << " us";
     }
     found_.push_back(text.str());
@@ -352,7 +355,8 @@ class checker {
       t.taken = i;
       t.life = e.life;
       t.from = t.next = e.from;
-      if (!by_epoch.emplace(e.epoch, t).second) report(p, "one owner: an epoch was taken twice", {by_epoch[e.epoch].taken, i});
+      if (!by_epoch.emplace(e.epoch, t).second)
+        report(p, "one owner: an epoch was taken twice", {by_epoch[e.epoch].taken, i});
     }
     tenures_ += by_epoch.size();
     const auto taken_later = [&](std::uint32_t epoch) {
@@ -374,7 +378,8 @@ class checker {
         case what::taken:
           if (e.from > processed) {
             // Where retention does not wait, the group may have begun anew at the log start.
-            if (p < partitions_each) report(p, "committed: beyond what was processed up to " + std::to_string(processed), {i});
+            if (p < partitions_each)
+              report(p, "committed: beyond what was processed up to " + std::to_string(processed), {i});
           }
           break;
         case what::processed:
@@ -416,7 +421,9 @@ class checker {
     std::uint64_t reached = 0;
     for (const auto& [from, to] : covered) {
       if (from > reached) {
-        report(p, "no gap: nobody processed the records from " + std::to_string(reached) + " to " + std::to_string(from), {});
+        report(p,
+               "no gap: nobody processed the records from " + std::to_string(reached) + " to " + std::to_string(from),
+               {});
         return;
       }
       reached = std::max(reached, to);
@@ -559,9 +566,7 @@ TEST_CASE("no record is lost and no partition has two owners whoever joins and l
       REQUIRE(group[slot].running());
     }
     switch (random.roll(4)) {
-      case 0:
-        w.leave[slot] = 1;
-        break;
+      case 0: w.leave[slot] = 1; break;
       case 1:
         ++kills;
         note(w, what::killed, static_cast<std::uint32_t>(w.life[slot]), 0, 0);
@@ -581,7 +586,8 @@ TEST_CASE("no record is lost and no partition has two owners whoever joins and l
   for (child& p : producers) p.join();
   resume_due(true);
   std::vector<std::uint64_t> ends;
-  for (std::uint32_t p = 0; p < all_partitions; ++p) ends.push_back(topics[p / partitions_each].end_offset(p % partitions_each));
+  for (std::uint32_t p = 0; p < all_partitions; ++p)
+    ends.push_back(topics[p / partitions_each].end_offset(p % partitions_each));
   const auto deadline = now() + 60'000'000'000;
   for (bool all_there = false; !all_there && now() < deadline;) {
     look_at_commits();
@@ -598,8 +604,8 @@ TEST_CASE("no record is lost and no partition has two owners whoever joins and l
 
   checker check(w);
   const std::vector<std::string> found = check.run(ends);
-  INFO("LEAT_SEED=" << seed() << ", " << w.length << " entries, " << w.sent << " records, " << kills << " kills, " << stops
-                    << " stops, " << check.tenures() << " tenures, " << check.losses() << " lost, "
+  INFO("LEAT_SEED=" << seed() << ", " << w.length << " entries, " << w.sent << " records, " << kills << " kills, "
+                    << stops << " stops, " << check.tenures() << " tenures, " << check.losses() << " lost, "
                     << check.fenced_commits() << " fenced commits, " << check.redelivered() << " records redelivered");
   std::string text;
   for (const std::string& f : found) text += f + "\n";
@@ -609,9 +615,9 @@ TEST_CASE("no record is lost and no partition has two owners whoever joins and l
   CHECK(check.losses() > 0);
   CHECK(check.redelivered() > 0);
   if (std::getenv("LEAT_CHURN_SECONDS") != nullptr) {
-    WARN(w.length << " entries, " << w.sent << " records, " << kills << " kills, " << stops << " stops, " << check.tenures()
-                  << " tenures, " << check.losses() << " lost, " << check.fenced_commits() << " fenced commits, "
-                  << check.redelivered() << " records redelivered");
+    WARN(w.length << " entries, " << w.sent << " records, " << kills << " kills, " << stops << " stops, "
+                  << check.tenures() << " tenures, " << check.losses() << " lost, " << check.fenced_commits()
+                  << " fenced commits, " << check.redelivered() << " records redelivered");
   }
 }
 

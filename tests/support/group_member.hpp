@@ -56,7 +56,8 @@ inline leat::rebalance_listener noting(member_page& page) {
 inline void note_owned(const consumer& in, const std::string& first_topic, member_page& page) {
   std::uint64_t mask = 0;
   std::uint64_t elsewhere = 0;
-  for (const leat::topic_partition& p : in.owned()) (p.topic == first_topic ? mask : elsewhere) |= std::uint64_t{1} << p.partition;
+  for (const leat::topic_partition& p : in.owned())
+    (p.topic == first_topic ? mask : elsewhere) |= std::uint64_t{1} << p.partition;
   page.owned = mask;
   page.owned_elsewhere = elsewhere;
 }
