@@ -112,7 +112,7 @@ class consumer {
     return state_->member ? state_->member->owned() : std::vector<topic_partition>{};
   }
 
-  /// Commits what polls have returned: a restart goes on behind it. fenced: the group has given partitions to others; the rest
+  /// Commits the position of everything it has, behind what polls have returned: a restart goes on there. fenced: the group has given partitions to others; the rest
   /// is committed. Synchronous by nature, and not to be lost by the death of the process.
   result<void> commit() {
     if (os::fork_generation() != generation_) return errc::forked;

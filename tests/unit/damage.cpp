@@ -7,6 +7,7 @@
 #include "support/read_all.hpp"
 #include "support/temporary_store.hpp"
 
+#include <leat/admin.hpp>
 #include <leat/consumer.hpp>
 #include <leat/producer.hpp>
 #include <leat/store.hpp>
@@ -491,6 +492,37 @@ TEST_CASE("a producer that meets damaged segments gets an error or appends whole
       CHECK_THAT(outcome(4096 + slot * 8 + byte, 0xff), StartsWith("error") || Catch::Matchers::Equals("appended"));
     }
   }
+}
+
+TEST_CASE("a segment with a damaged header hides only its own records") {
+  const sample s(4);
+  const auto topic = leat::store::open(s.path).topic<std::string>("t");
+  const auto segments = leat::admin(leat::store::open(s.path)).segments({"t", 0});
+  REQUIRE(segments.size() == 4);
+  poke(s.path + "/topics/t/0000-0000000000000001", 32, little_endian(77, 8));
+
+  const auto first_read_at = [&](std::uint64_t offset) {
+    const auto fresh = leat::store::open(s.path).topic<std::string>("t");  // nothing of it is mapped yet
+    leat::consumer in{fresh, {.auto_offset_reset = leat::offset_reset::none}};
+    in.seek({0, offset});
+    return (*in.poll().begin()).offset();
+  };
+  CHECK(first_read_at(0) == 0);
+  CHECK(first_read_at(segments[0].end_offset - 1) == segments[0].end_offset - 1);
+  CHECK(first_read_at(segments[2].base_offset) == segments[2].base_offset);
+  CHECK(first_read_at(segments[3].base_offset) == segments[3].base_offset);
+  for (const std::uint64_t lost : {segments[1].base_offset, segments[1].end_offset - 1}) {
+    const auto failure = leat_tests::failure_of([&] { (void)first_read_at(lost); });
+    REQUIRE(failure.has_value());
+    CHECK(failure->code() == errc::corrupt);
+    CHECK_THAT(failure->path(), ContainsSubstring("0000-0000000000000001"));
+  }
+
+  const auto described = leat::admin(leat::store::open(s.path)).segments({"t", 0});
+  REQUIRE(described.size() == 4);
+  CHECK_FALSE(described[1].defect.empty());
+  CHECK(described[2].defect.empty());
+  CHECK(described[2].base_offset == segments[2].base_offset);
 }
 
 }  // namespace unit_damage

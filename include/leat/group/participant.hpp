@@ -555,10 +555,6 @@ class participant final : public storage::attendant {
     if (!t.reading->positioned) return errc::ok;
     const std::uint64_t position = t.reading->cursor.position();
     if (position == t.committed) return errc::ok;
-    if (t.committed == none && !t.offsets->committed_position(t.partition) &&
-        position == t.offsets->begun(t.partition)) {
-      return errc::ok;  // nothing was read
-    }
     const errc failure = t.offsets->commit(t.partition, {t.epoch, member_->number()}, position);
     if (failure == errc::ok) t.committed = position;
     return noted(failure);

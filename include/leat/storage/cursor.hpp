@@ -13,6 +13,7 @@
 #include <leat/storage/partition.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <utility>
 #include <vector>
@@ -140,7 +141,7 @@ class cursor {
       if (position_ < partition_.start_offset().observe()) return errc::out_of_range;
       if (begun == 0) return position_ == 0 ? errc::ok : errc::out_of_range;
       pinned_segment found;
-      const lookup outcome = bisect(begun, found);
+      const lookup outcome = look_up(begun, found);
       if (outcome == lookup::moved) continue;
       if (outcome == lookup::below) return errc::out_of_range;
       const std::uint64_t index = position_ - found->base_offset().observe();
@@ -151,6 +152,42 @@ class cursor {
   }
 
   enum class lookup { found, below, moved };
+
+  lookup look_up(std::uint64_t begun, pinned_segment& found) {
+    try {
+      return bisect(begun, found);
+    } catch (const error&) {
+      if (partition_.topic().closed.is_set()) throw;
+      return walk(begun, found);
+    }
+  }
+
+  /// One segment after the other, where bisection has met a damaged one. Throws if position() lies in such a one.
+  lookup walk(std::uint64_t begun, pinned_segment& found) {
+    found = pinned_segment();
+    std::exception_ptr damage;  // behind `found`
+    for (std::uint64_t sequence = partition_.start_sequence().observe(); sequence < begun; ++sequence) {
+      pinned_segment candidate;
+      try {
+        if (partition_.open(sequence, os::access::read_only, candidate) == partition::opened::retired) {
+          return lookup::moved;
+        }
+        if (!candidate) {
+          throw error(errc::not_found, partition_.topic().directory->path(partition_.name(sequence)),
+                      "a segment in the middle of the log is missing");
+        }
+      } catch (const error&) {
+        damage = std::current_exception();
+        continue;
+      }
+      if (candidate->base_offset().observe() > position_) break;
+      found = std::move(candidate);
+      damage = nullptr;
+    }
+    const bool within = found && position_ - found->base_offset().observe() < found->slots().first_without_record(0);
+    if (damage && !within) std::rethrow_exception(damage);
+    return found ? lookup::found : lookup::below;
+  }
 
   lookup bisect(std::uint64_t begun, pinned_segment& found) {
     std::uint64_t low = partition_.start_sequence().observe();
