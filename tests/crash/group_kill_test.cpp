@@ -1,4 +1,4 @@
-// Members and administrators that are killed at any moment; each time a survivor takes everything over, commits, reads on.
+// Members and administrators that are killed at any moment; each time a survivor takes all over, commits, reads on.
 #include "support/group_scene.hpp"
 
 using namespace leat_tests;
@@ -134,7 +134,7 @@ TEST_CASE("members killed at random instructions of leaving leave the group to t
   kill_at_instructions(leaving, std::chrono::seconds(8));
 }
 
-// --- somebody else is a member and stays one --------------------------------------------------------------------------
+// --- somebody else is a member and stays one ------------------------------------------------------------------------
 
 /// A member that lives on, in this process. What a death leaves is its business alone: nobody joins behind it.
 TEST_CASE("a member that stays takes over from one killed at any system call of leaving") {
@@ -183,7 +183,7 @@ TEST_CASE("a member that stays takes over from one killed at any system call of 
   CHECK(k > 4);
 }
 
-// --- administration ---------------------------------------------------------------------------------------------------
+// --- administration -------------------------------------------------------------------------------------------------
 
 TEST_CASE("an administrator killed at any system call of adding partitions leaves the topic whole") {
   const group_operation adding{.name = "adding partitions", .act = [](const group_scene& s, consumer&) {

@@ -1,5 +1,5 @@
-// Members that are stopped at any moment for longer than max_poll_interval: the others go on, and the stopped one is fenced
-// when it wakes.
+// Members that are stopped at any moment for longer than max_poll_interval: the others go on, and the stopped one is
+// fenced when it wakes.
 #include "support/group_scene.hpp"
 
 using namespace leat_tests;

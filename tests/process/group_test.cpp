@@ -234,7 +234,7 @@ TEST_CASE("a forked child does not keep its parent's membership alive and may no
   ::kill(static_cast<pid_t>((*said)[3]), SIGKILL);
 }
 
-// --- static members ---------------------------------------------------------------------------------------------------
+// --- static members -------------------------------------------------------------------------------------------------
 
 leat::consumer_options with_instance(const std::string& id, std::chrono::nanoseconds session) {
   auto options = in_group("g");
@@ -313,7 +313,7 @@ TEST_CASE("a second member of the same instance id fences the first for good") {
   CHECK(s.admin().describe_group("g").members.size() == 2);
 }
 
-// --- topics that come and go ------------------------------------------------------------------------------------------
+// --- topics that come and go ----------------------------------------------------------------------------------------
 
 TEST_CASE("a topic deleted in use is lost to its members, who go on with the others") {
   watchdog dog;
@@ -453,7 +453,7 @@ TEST_CASE("several topics of one subscription are shared out and read to the end
   for (const auto& o : s.admin().describe_group("g").offsets) CHECK(o.committed == 20);
 }
 
-// --- groups -----------------------------------------------------------------------------------------------------------
+// --- groups ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a group whose members sleep cannot be deleted") {
   watchdog dog;

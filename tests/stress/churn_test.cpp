@@ -35,7 +35,7 @@ constexpr std::chrono::nanoseconds session = 100ms;
 constexpr auto too_long = static_cast<std::uint64_t>((patience_of_group - std::chrono::nanoseconds(20ms)).count());
 constexpr std::uint32_t nobody = ~std::uint32_t{0};
 
-// --- what is written down ---------------------------------------------------------------------------------------------
+// --- what is written down -------------------------------------------------------------------------------------------
 
 enum class what : std::uint32_t {
   none,
@@ -101,7 +101,7 @@ leat::topic_partition partition_at(std::uint32_t index) {
   return {index < partitions_each ? "kept" : "recycled", index % partitions_each};
 }
 
-// --- a member ---------------------------------------------------------------------------------------------------------
+// --- a member -------------------------------------------------------------------------------------------------------
 
 class member {
  public:
@@ -291,7 +291,7 @@ void send_for_ever(const std::string& path, world& w, std::uint32_t id) {
   }
 }
 
-// --- the check --------------------------------------------------------------------------------------------------------
+// --- the check ------------------------------------------------------------------------------------------------------
 
 class checker {
  public:
@@ -486,7 +486,7 @@ class checker {
   std::uint64_t losses_ = 0;
 };
 
-// --- the test ---------------------------------------------------------------------------------------------------------
+// --- the test -------------------------------------------------------------------------------------------------------
 
 std::chrono::seconds duration() {
   const char* const given = std::getenv("LEAT_CHURN_SECONDS");
