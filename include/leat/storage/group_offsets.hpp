@@ -60,14 +60,13 @@ class group_offsets {
     return std::make_shared<group_offsets>(std::move(directory), topic, group, *file, mode);
   }
 
-  /// Opens it, or makes it for `partitions`; `made` says which.
+  /// Opens it, or makes it for `partitions`.
   static std::shared_ptr<group_offsets> open_or_create(const std::shared_ptr<os::directory>& directory,
                                                        const format::topic_header& topic, const std::string& group,
-                                                       std::uint32_t partitions, bool& made) {
+                                                       std::uint32_t partitions) {
     for (;;) {
-      made = false;
       if (auto opened = open(directory, topic, group)) return opened;
-      made = make(*directory, topic, group, partitions);
+      make(*directory, topic, group, partitions);
     }
   }
 
@@ -222,17 +221,23 @@ class group_offsets {
     return removed;
   }
 
-  /// Removes the file and its metadata: the group has committed nothing in this topic.
+  /// Removes the file and its metadata: the group has committed nothing in this topic. A death in between leaves a file
+  /// without commits, to be removed again.
   void remove() const {
     fence_all();
-    directory_->remove(file_name(group_));
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      format::commit_value seen = committed_of(p).observe();
+      while (!committed_of(p).replace(seen, {seen.epoch, false, format::commit_value::none})) {
+      }
+    }
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }
+    directory_->remove(file_name(group_));
   }
 
  private:
-  static bool make(os::directory& directory, const format::topic_header& topic, const std::string& group,
+  static void make(os::directory& directory, const format::topic_header& topic, const std::string& group,
                    std::uint32_t partitions) {
     const std::string temporary = temporary_name(new_prefix);
     os::file file = directory.create(temporary, topic.file_mode);
@@ -249,9 +254,7 @@ class group_offsets {
       group.copy(header.group, format::group_name_bytes - 1);
       header.checksum = format::header_checksum(header);
       std::memcpy(mapped.data(), &header, sizeof header);
-      const os::rename_result outcome = directory.rename(temporary, file_name(group));
-      if (outcome == os::rename_result::exists) directory.remove(temporary);
-      return outcome == os::rename_result::done;
+      if (directory.rename(temporary, file_name(group)) == os::rename_result::exists) directory.remove(temporary);
     } catch (const error&) {
       directory.remove(temporary);
       throw;

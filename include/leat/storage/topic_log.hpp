@@ -200,8 +200,7 @@ class topic_log {
   }
   std::shared_ptr<group_offsets> open_group(const std::string& group) {
     require_writable("commit to");
-    bool made = false;
-    auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions(), made);
+    auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions());
     offsets->reserve(partitions());
     revision().advance();  // retention looks for it from now on; also if its maker died here
     return offsets;
