@@ -1,28 +1,29 @@
 /* A partition passes from member to member of a group, and they commit, with death and stop at any step.
  *
- * Mirrors steps J1, J2, E1 to E4, T1, T2, C1, U1 and H1 of docs/protocol.md; in code include/leat/sync/ownership.hpp,
- * include/leat/storage/group_offsets.hpp (take, begin_epoch, commit, commit_unowned, release), include/leat/group/participant.hpp
- * (attend, watch, try_take, commit, leave), include/leat/group/member_file.hpp and standalone.hpp. Who should have the
- * partition is in assignment_publish.pml: here every member wants it, and gives it up now and then.
+ * Mirrors steps J2, E1, E2, E4, T0 to T3, B1, C1, H1 and U1 to U4 of docs/protocol.md; in code
+ * include/leat/sync/ownership.hpp, include/leat/storage/group_offsets.hpp (take, begin_epoch, commit, commit_unowned,
+ * release), include/leat/group/participant.hpp (attend, watch, try_take, commit, leave), member_file.hpp and
+ * standalone.hpp. Who should have the partition is in assignment_publish.pml: here every member wants it, and gives it up
+ * now and then.
  *
- * Each atomic block is one access to shared memory or one system call; before each of them a member may die (the kernel drops
- * its lease), or, with -DSTOPS, stop for ever (it keeps the lease). Also any member may be taken for stuck at any time (STUCKS), and go on
- * later. Ended members join again, under a new number. A member that has nothing to do waits; so a run in which somebody
- * waits for the dead or the stuck ends in the wait, which spin reports.
+ * Each atomic block is one access to shared memory or one system call; before each of them a member may die (the kernel
+ * drops its lease), or, with -DSTOPS, stop for ever (it keeps the lease). Also any member may be taken for stuck at any
+ * time (STUCKS), and go on later. Ended members join again, under a new number. A member that has nothing to do waits; so
+ * a run in which somebody waits for the dead or the stuck ends in the wait, which spin reports.
  *
  * Checked: the committed offset covers only records that somebody has processed, and a tenure begins at it, so none is
- * skipped; it does not move back, but where a commit from outside (-DSTANDALONE) sets it back; what such a commit has set is
- * not undone by a tenure before it; behind T2 of a tenure those before it commit nothing; a member in good standing never
- * loses the partition, and is never fenced; survivors go on until all records are committed. `cycles`: there is no run
- * without end, so a survivor has the partition after a number of steps of its own.
+ * skipped; it does not move back, but where a commit from outside (-DSTANDALONE) sets it back; what such a commit has set
+ * is not undone by a tenure before it; behind T2 of a tenure those before it commit nothing; a member in good standing
+ * never loses the partition, and is never fenced; survivors go on until all records are committed. `cycles`: there is no
+ * run without end, so a survivor has the partition after a number of steps of its own.
  *
  * Bounded: RECORDS records, LIVES memberships a member, RELEASES times that a member gives the partition up or leaves.
- * Members compare epochs for equality alone; the committed word's is whole here, 11 bits in the code, and BUG_EPOCH_OF_1_BIT
- * shows what the bits are for. Metadata of commits is not here. Memory is sequentially consistent.
+ * Members compare epochs for equality alone; the committed word's is whole here, 11 bits in the code, and
+ * BUG_EPOCH_OF_1_BIT shows what the bits are for. Metadata of commits is not here. Memory is sequentially consistent.
  *
  * NO_RECHECK leaves out the look at the own membership behind T2 (is_current() in try_take), and everything holds: a
- * partition that is in the name of a member without a file is free for everybody, so neither safety nor progress rests on it.
- * It saves the one that was ended the opening of a log, and its successor a reading of directories.
+ * partition that is in the name of a member without a file is free for everybody, so neither safety nor progress rests on
+ * it. It saves the one that was ended the opening of a log, and its successor a reading of directories.
  *
  * Run: check.sh handover_commit.pml, in an empty directory.
  *
@@ -52,8 +53,8 @@
 // bug: BUG_NO_LEASE -DLIVES=1 nobody looks for the dead
 // bug: BUG_NO_DEADLINE -DSTOPS -DLIVES=1 nobody looks for the stuck
 // bug: BUG_EVICTED_FILE_STAYS -DRELEASES=1 nobody removes the file of a member that was ended by one who died then
-// bug: BUG_STANDALONE_LATE_EPOCH -DSTANDALONE -DLIVES=1 -DRELEASES=0 U1 reads the epoch behind the look at the owner
-// bug: BUG_STANDALONE_KEEPS_TENURE -DSTANDALONE -DLIVES=1 -DRELEASES=0 U1 does not end the tenure of one who is no member any more
+// bug: BUG_STANDALONE_LATE_EPOCH -DSTANDALONE -DLIVES=1 -DRELEASES=0 U4 takes the epoch that it finds, without U2 and U3
+// bug: BUG_STANDALONE_KEEPS_TENURE -DSTANDALONE -DLIVES=1 -DRELEASES=0 reads the epoch before U1, but ends no tenure
  */
 
 #ifndef MEMBERS
@@ -95,8 +96,8 @@ byte tenure;                      /* epoch of the last T2 */
 bit foreign;                      /* a commit from outside came behind it */
 bit processed[RECORDS];
 byte lives = 0;                   /* numbers given */
-byte stucks = STUCKS;
-byte releases = RELEASES;
+byte stucks;
+byte releases;
 bit over;                         /* the commit from outside has happened, or never will */
 
 #ifdef BUG_NO_LEASE
@@ -179,7 +180,7 @@ proctype member() {
 	byte se, sm, we, wo;      /* the words as it has seen them */
 
 	/* A file with a lease gets its name. */
-J1:	atomic {
+J2:	atomic {
 		if
 		:: life == LIVES -> goto last
 		:: else
@@ -193,11 +194,11 @@ J1:	atomic {
 work:	atomic {
 		if
 		:: !current[n] ->
-lost:			leased[n] = 0; e = 0; pos = 0; done = 0; n = 0; goto J1
+lost:			leased[n] = 0; e = 0; pos = 0; done = 0; n = 0; goto J2
 		:: current[n] && FINISHED -> goto finish
-		:: current[n] && !FINISHED && e == 0 && FREE -> goto L1
+		:: current[n] && !FINISHED && e == 0 && FREE -> goto T0
 		:: current[n] && e != 0 && pos < RECORDS -> processed[pos] = 1; pos++; goto poll
-		:: current[n] && e != 0 && pos != done -> goto C0
+		:: current[n] && e != 0 && pos != done -> goto C1_current
 		:: current[n] && e != 0 && releases > 0 -> releases--; goto H1
 		:: current[n] && e == 0 && releases > 0 && life < LIVES -> releases--; goto leave
 		:: current[n] && 1 != n && SICK(1) -> q = 1
@@ -225,13 +226,13 @@ lost:			leased[n] = 0; e = 0; pos = 0; done = 0; n = 0; goto J1
 
 	/* --- taking over --- */
 
-	STEP(L1) se = owner_epoch; sm = owner
+	STEP(T0) se = owner_epoch; sm = owner
 #ifdef BUG_READ_BEFORE_T1
 		; pos = word_offset
 #endif
 	END;
 #ifndef BUG_NO_MEMBER_CHECK
-	STEP(L2)
+	STEP(T0_member)
 		if
 		:: sm != 0 && sm != n && named[sm] -> goto not_taken
 		:: else
@@ -277,7 +278,7 @@ T2_again:
 #endif
 #endif
 #ifndef NO_RECHECK
-	STEP(recheck)
+	STEP(T3)
 		if
 		:: !current[n] -> goto H1
 		:: else
@@ -305,19 +306,19 @@ not_taken: atomic { e = 0; pos = 0; done = 0; se = 0; sm = 0; we = 0; wo = 0; go
 
 	/* --- commit --- */
 
-	STEP(C0)
+	STEP(C1_current)
 		if
 		:: !current[n] -> goto poll
 		:: else
 		fi
 	END;
-	STEP(C_owner)
+	STEP(C1_owner)
 		if
 		:: owner != n || owner_epoch != e -> goto fenced
 		:: else
 		fi
 	END;
-	STEP(C_observe)
+	STEP(C1_observe)
 		we = word_epoch; wo = word_offset;
 #ifndef BUG_NO_EPOCH_CHECK
 #ifndef BUG_NO_T2
@@ -391,10 +392,10 @@ proctype outsider() {
 #undef STEP
 #define STEP(label) label: atomic { if :: goto end :: true fi;
 #ifdef BUG_STANDALONE_KEEPS_TENURE
-	STEP(epoch) e = word_epoch END;
+	STEP(U4_too_early) e = word_epoch END;
 #endif
 	STEP(U1) se = owner_epoch; sm = owner; e = (sm == 0 -> se : se + 1) END;
-	STEP(U2)
+	STEP(U1_member)
 		if
 		:: sm != 0 && named[sm] -> goto end
 		:: else
@@ -406,17 +407,17 @@ proctype outsider() {
 	:: sm == 0 -> goto no_tenure
 	:: else
 	fi;
-	STEP(T1)
+	STEP(U2)
 		if
 		:: owner_epoch == se && owner == sm -> taken(0)
 		:: else -> goto end
 		fi
 	END;
 no_tenure:
-	BEGIN_EPOCH(0, end);
+	BEGIN_EPOCH(0, end);   /* U3 */
 #endif
 #endif
-	STEP(U_observe)
+	STEP(U4_observe)
 		we = word_epoch; wo = word_offset;
 #ifdef BUG_STANDALONE_LATE_EPOCH
 		e = we
@@ -430,7 +431,7 @@ no_tenure:
 		fi
 #endif
 	END;
-	STEP(C1)
+	STEP(U4)
 		if
 		:: word_epoch == we && word_offset == wo ->
 			/* No member in good standing has begun to read. */
@@ -439,7 +440,7 @@ no_tenure:
 		:: else ->
 			we = word_epoch; wo = word_offset;
 			if
-			:: we == WORD(e) -> goto C1
+			:: we == WORD(e) -> goto U4
 			:: else
 			fi
 		fi
@@ -450,6 +451,9 @@ end:	atomic { over = 1; e = 0; se = 0; sm = 0; we = 0; wo = 0 }
 init {
 	byte m;
 	atomic {
+		/* Up to: one that may still leave, or be taken for stuck, is no end of a run. */
+		select(stucks : 0 .. STUCKS);
+		select(releases : 0 .. RELEASES);
 		for (m : 1 .. MEMBERS) { run member() }
 #ifdef STANDALONE
 		run outsider();
