@@ -247,7 +247,7 @@ class consumer {
       return storage::topic_log::open(store, name, {.mode = open_mode::open}, detail::subscribed_identity<V>(),
                                       detail::subscribed_identity<K>());
     } catch (const error& e) {
-      if (e.code() == errc::not_found && store->topics().open_directory(name) == nullptr) return nullptr;
+      if (e.code() == errc::not_found) return nullptr;  // should it be there by now, its coming is announced
       throw;
     }
   }
