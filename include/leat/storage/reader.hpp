@@ -174,8 +174,9 @@ class reader {
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
       follow_further();
+    attended_ = attending != nullptr;  // then it sees to deleted topics
     for (const auto& log : logs_) {
-      if (log->closed()) [[unlikely]]
+      if (log->closed() && !attended_) [[unlikely]]
         return fail(errc::closed, log->path(), "the topic was deleted");
     }
     for (int i = 0; i < pauses_; ++i) os::pause();
@@ -238,6 +239,7 @@ class reader {
       if (a.paused) continue;
       const result<run> found = fetch(a, i, room);
       if (!found) [[unlikely]] {
+        if (attended_ && a.log->closed()) continue;
         // What was taken from others comes first; this one has its turn at the next poll.
         first_ = parts_.empty() ? after(i) : i;
         return parts_.empty() ? found.error() : errc::ok;
@@ -419,7 +421,8 @@ class reader {
   std::vector<std::unique_ptr<assigned>> assigned_;
   std::vector<batch_part> parts_;
   std::size_t first_ = 0;  // where the next poll begins
-  int pauses_ = 0;         // before the next poll looks
+  bool attended_ = false;
+  int pauses_ = 0;  // before the next poll looks
   std::uint32_t mask_ = 0;
   clock::duration dozed_{};
   std::string failed_path_;
