@@ -352,13 +352,15 @@ class participant final : public storage::attendant {
   errc look_at_topics() {
     const std::uint64_t seen = store_->topics_revision().observe();
     errc outcome = errc::ok;
-    const auto gone = subscription_.look(*store_, open_topic_);
+    const auto gone = subscription_.remove_closed();
     for (const auto& log : gone) {
       drop([&](const tenure& t) { return t.log == log; });
       std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == log->name(); });
       offsets_.erase(log->name());
       if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, log->path(), "the topic was deleted");
     }
+    if (!gone.empty()) known_.clear();         // the assignment rests on what is gone
+    subscription_.look(*store_, open_topic_);  // may throw: what is gone has been dropped before
     topics_seen_ = seen;
     begin_new_partitions();
     // Another topic of a deleted one's name may be there already.

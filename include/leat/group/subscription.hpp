@@ -74,19 +74,24 @@ class subscription {
   /// Closes everything; what was seen before counts as seen.
   void forget() noexcept { logs_.clear(); }
 
-  /// Takes over what has changed: topics and partitions that have come. Those that were deleted are returned.
-  std::vector<log> look(const storage::store_files& store, const opener& open) {
+  /// Topics that were deleted: they are left out from now on.
+  std::vector<log> remove_closed() {
     std::vector<log> gone;
     for (auto l = logs_.begin(); l != logs_.end();) {
-      if (l->second->closed()) {
-        if (seen_) (*seen_)[l->first] = 0;  // should there be another of this name, it is new
-        gone.push_back(std::move(l->second));
-        l = logs_.erase(l);
-      } else {
-        l->second->refresh();
+      if (!l->second->closed()) {
         ++l;
+        continue;
       }
+      if (seen_) (*seen_)[l->first] = 0;  // should there be another of this name, it is new
+      gone.push_back(std::move(l->second));
+      l = logs_.erase(l);
     }
+    return gone;
+  }
+
+  /// Takes over topics and partitions that have come.
+  void look(const storage::store_files& store, const opener& open) {
+    refresh();
     for (const std::string& name : filter_.is_pattern() ? storage::topic_log::names(store) : filter_.names()) {
       if (logs_.contains(name) || !filter_.matches(name)) continue;
       try {
@@ -95,7 +100,6 @@ class subscription {
         if (!filter_.is_pattern() || e.code() != errc::wrong_type) throw;
       }
     }
-    return gone;
   }
 
   /// Partitions that were added.
