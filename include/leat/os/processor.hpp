@@ -1,6 +1,8 @@
 // What a program can tell the processor: that it spins, and what it is about to write.
 #pragma once
 
+#include <cstdint>
+
 namespace leat::os {
 
 /// Some 40 to 140 cycles in which the core leaves others its resources.
@@ -20,5 +22,10 @@ inline void pause() noexcept {
   __builtin_prefetch(p, 1);
 #endif
 }
+
+/// The same for reading.
+[[gnu::always_inline]] inline void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
+
+inline constexpr std::uint64_t cache_line = 64;
 
 }  // namespace leat::os

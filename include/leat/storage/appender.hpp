@@ -67,6 +67,7 @@ class appender {
     if (begin + size > chunk_end_) [[unlikely]]
       return take_from_new_chunk(size, prefix, alignment);
     chunk_begin_ = begin + size;
+    slots_.prefetch_for_write(next_slot_);  // a reader that spins on it has its line
     os::prefetch_for_write(bytes_ + begin + size + prefetched_bytes);
     return bytes_ + begin;
   }

@@ -228,9 +228,8 @@ class reader {
   static constexpr int most_pauses = 64;                  // some microseconds
   static constexpr int longest_cool_down = 1024;          // polls
   static constexpr std::uint32_t most_records = 1 << 20;  // of one poll
-  static constexpr std::uint64_t looks_without_pause = 32;
-  static constexpr int looks_before_sleep = 100;
-  static constexpr int looks_per_clock = 16;
+  static constexpr std::size_t glimpses = 32;             // of one look: a microsecond or two
+  static constexpr int looks_before_sleep = 4;
   // A waker that died between its publish and its ring costs a sleeper this at most.
   static constexpr std::chrono::milliseconds longest_sleep{100};
   // A reader that cannot arm a doorbell looks by itself, this often at least.
@@ -347,15 +346,15 @@ class reader {
     const clock::time_point deadline = timeout > clock::time_point::max() - begin
                                            ? clock::time_point::max()
                                            : begin + std::chrono::duration_cast<clock::duration>(timeout);
-    for (std::uint64_t look = 1;; ++look) {
-      const bool sleeps = options_.wait == wait_strategy::block && look > looks_before_sleep;
-      if (sleeps) {
-        const clock::time_point longest = clock::now() + longest_sleep;
-        sleep(std::min({deadline, longest, attending != nullptr ? attending->due() : longest}), attending);
-      } else if (options_.wait == wait_strategy::yield && look > looks_before_sleep) {
+    for (int looks = 0;;) {
+      if (options_.wait == wait_strategy::spin || looks < looks_before_sleep) {
+        ++looks;
+        spin();
+      } else if (options_.wait == wait_strategy::yield) {
         std::this_thread::yield();
       } else {
-        if (look > looks_without_pause) os::pause();
+        const clock::time_point longest = clock::now() + longest_sleep;
+        sleep(std::min({deadline, longest, attending != nullptr ? attending->due() : longest}), attending);
       }
       const errc outcome = collect();
       if (outcome != errc::ok || !parts_.empty()) return outcome;
@@ -366,7 +365,6 @@ class reader {
       }
       if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
         follow_further();
-      if (look % looks_per_clock != 0 && !sleeps) continue;
       const clock::time_point now = clock::now();
       if (attending != nullptr) {
         const bool due = now >= attending->due();
@@ -376,6 +374,15 @@ class reader {
         }
       }
       if (now >= deadline) return errc::ok;
+    }
+  }
+
+  void spin() const noexcept {
+    for (std::size_t i = 0; i < glimpses; i += std::max<std::size_t>(1, assigned_.size())) {
+      for (const auto& a : assigned_) {
+        if (!a->paused && a->cursor.glimpse()) return;
+      }
+      os::pause();
     }
   }
 
