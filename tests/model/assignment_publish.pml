@@ -2,7 +2,7 @@
  *
  * Mirrors steps J2, J3, E1 to E4 and G1 to G5 of docs/protocol.md; in code include/leat/group/group_files.hpp (join,
  * members, forget, assignment, publish), include/leat/group/member_file.hpp (look, evict, leave) and
- * include/leat/group/participant.hpp (rebalance, watch, leave). An assignment is here the set of members that it gives
+ * include/leat/group/participant.hpp (adopt_assignment, watch, leave). An assignment is here the set of members that it gives
  * all partitions to, and who computed it: assignors need not agree. How partitions pass from one to another is in
  * handover_commit.pml.
  *

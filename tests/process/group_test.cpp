@@ -341,10 +341,7 @@ TEST_CASE("a topic deleted in use is lost to its members, who go on with the oth
   wait_until("they read on", [&] { return (*page)[0].read + (*page)[1].read == 4; });
 }
 
-// Hidden: it hangs or fails about once in ten runs, so there is a fault left in how a member follows a topic that is deleted
-// and made again hundreds of times a second. By hand: leat_process "[comes-and-goes]".
-TEST_CASE("a topic that comes and goes and comes again never fails its members otherwise than by closed",
-          "[.][comes-and-goes]") {
+TEST_CASE("a topic that comes and goes and comes again never fails its members otherwise than by closed") {
   watchdog dog;
   INFO("LEAT_SEED=" << seed());
   const scene s(2);

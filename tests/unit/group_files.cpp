@@ -285,7 +285,7 @@ TEST_CASE("a subscription of more than a MiB is refused and leaves no file") {
 
 agreed_assignment some_assignment() {
   agreed_assignment a;
-  a.topics = {{"orders", 3}, {"a.b_c-d", 1}};
+  a.topics = {{"orders", {"0123abcd", 3}}, {"a.b_c-d", {"ffff0000", 1}}};
   a.of_members[1] = {{"orders", 0}, {"orders", 2}, {"a.b_c-d", 0}};
   a.of_members[12] = {{"orders", 1}};
   a.of_members[13] = {};
@@ -295,7 +295,7 @@ agreed_assignment some_assignment() {
 TEST_CASE("an assignment is read as it was written") {
   const agreed_assignment a = some_assignment();
   CHECK(a.text() ==
-        "leat assignment\ntopic 1 a.b_c-d\ntopic 3 orders\n"
+        "leat assignment\ntopic 1 ffff0000 a.b_c-d\ntopic 3 0123abcd orders\n"
         "member 1 orders 0 orders 2 a.b_c-d 0\nmember 12 orders 1\nmember 13\nend\n");
   const auto parsed = agreed_assignment::parse(a.text());
   REQUIRE(parsed);
@@ -316,13 +316,27 @@ TEST_CASE("an assignment that is cut off anywhere is none") {
 }
 
 TEST_CASE("a text that is no assignment is none") {
-  for (const char* text :
-       {"", "\n", "end\n", "leat\nend\n", "leat assignment\n", "leat assignment\nend", "leat assignment\nend\nmore\n",
-        "leat assignment\nleat assignment\nend\n", "leat assignment\n\nend\n", "leat assignment\ntopic x t\nend\n",
-        "leat assignment\ntopic 4294967296 t\nend\n", "leat assignment\ntopic -1 t\nend\n",
-        "leat assignment\ntopic\nend\n", "leat assignment\nfoo 1 t\nend\n", "leat assignment\nmember\nend\n",
-        "leat assignment\nmember 1 t\nend\n", "leat assignment\nmember 1 t x\nend\n",
-        "leat assignment\nmember 1 t 1 u\nend\n", "leat assignment\nmember 1 t 99999999999\nend\n"}) {
+  for (const char* text : {"",
+                           "\n",
+                           "end\n",
+                           "leat\nend\n",
+                           "leat assignment\n",
+                           "leat assignment\nend",
+                           "leat assignment\nend\nmore\n",
+                           "leat assignment\nleat assignment\nend\n",
+                           "leat assignment\n\nend\n",
+                           "leat assignment\ntopic x 01 t\nend\n",
+                           "leat assignment\ntopic 4294967296 01 t\nend\n",
+                           "leat assignment\ntopic -1 01 t\nend\n",
+                           "leat assignment\ntopic 1 t\nend\n",
+                           "leat assignment\ntopic 1  t\nend\n",
+                           "leat assignment\ntopic\nend\n",
+                           "leat assignment\nfoo 1 t\nend\n",
+                           "leat assignment\nmember\nend\n",
+                           "leat assignment\nmember 1 t\nend\n",
+                           "leat assignment\nmember 1 t x\nend\n",
+                           "leat assignment\nmember 1 t 1 u\nend\n",
+                           "leat assignment\nmember 1 t 99999999999\nend\n"}) {
     CAPTURE(text);
     CHECK_FALSE(agreed_assignment::parse(text));
   }

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 
 namespace leat::format {
 
@@ -29,6 +30,14 @@ inline constexpr std::uint64_t unset = ~std::uint64_t{0};
 
 using magic_bytes = std::array<char, 8>;
 using unique_id = std::array<std::uint8_t, 16>;
+
+/// 32 hexadecimal digits, as ids stand in names and texts.
+inline std::string text_of(const unique_id& id) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : id) (text += digits[byte >> 4]) += digits[byte & 15];
+  return text;
+}
 
 inline constexpr magic_bytes segment_magic{'l', 'e', 'a', 't', 's', 'e', 'g', '\n'};
 

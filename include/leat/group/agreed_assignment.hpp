@@ -15,15 +15,24 @@
 
 namespace leat::group {
 
+/// A topic on which an assignment rests. Another one of its name has another id.
+struct counted_topic {
+  std::string id;  // format::text_of
+  std::uint32_t partitions = 0;
+
+  bool operator==(const counted_topic&) const = default;
+};
+
 /// Who reads what in one generation.
 struct agreed_assignment {
-  std::map<std::string, std::uint32_t> topics;                       // partitions of each, as they were counted
+  std::map<std::string, counted_topic> topics;                       // by their names
   std::map<std::uint32_t, std::vector<topic_partition>> of_members;  // by their numbers
 
-  /// A text of lines: "topic <partitions> <name>" and "member <number> <topic> <partition>...".
+  /// A text of lines: "topic <partitions> <id> <name>" and "member <number> <topic> <partition>...".
   std::string text() const {
     std::string lines = "leat assignment\n";
-    for (const auto& [name, count] : topics) lines += "topic " + std::to_string(count) + " " + name + "\n";
+    for (const auto& [name, t] : topics)
+      lines += "topic " + std::to_string(t.partitions) + " " + t.id + " " + name + "\n";
     for (const auto& [number, partitions] : of_members) {
       lines += "member " + std::to_string(number);
       for (const topic_partition& p : partitions) lines += " " + p.topic + " " + std::to_string(p.partition);
@@ -61,7 +70,9 @@ struct agreed_assignment {
       std::uint32_t n = 0;
       if (!number(word(line), n)) return std::nullopt;
       if (kind == "topic") {
-        a.topics[std::string(line)] = n;
+        const std::string_view id = word(line);
+        if (id.empty() || line.empty()) return std::nullopt;
+        a.topics[std::string(line)] = {std::string(id), n};
         continue;
       }
       if (kind != "member") return std::nullopt;

@@ -74,9 +74,11 @@ inline agreed_assignment compute_assignment(const group_files& group,
     members.push_back({profile.id, profile.instance, assigning_detail::topics_of(profile, names, store, opened), {}});
     numbers.push_back(file->number());
   }
+  std::map<std::string, std::uint32_t> partitions;
   for (const auto& [name, log] : opened) {
     if (log == nullptr) continue;
-    result.topics[name] = log->partitions();
+    const counted_topic& counted = result.topics[name] = subscription::counted(*log);
+    partitions[name] = counted.partitions;
     const auto offsets = log->find_group(group.name());
     if (offsets == nullptr) continue;
     for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
@@ -85,8 +87,8 @@ inline agreed_assignment compute_assignment(const group_files& group,
       members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
     }
   }
-  assignment assigned = how.assign(members, result.topics);
-  assigning_detail::require_sound(assigned, members.size(), result.topics, group.path(), how.name);
+  assignment assigned = how.assign(members, partitions);
+  assigning_detail::require_sound(assigned, members.size(), partitions, group.path(), how.name);
   for (std::size_t i = 0; i < assigned.size(); ++i) result.of_members[numbers[i]] = std::move(assigned[i]);
   return result;
 }

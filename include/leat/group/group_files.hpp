@@ -99,6 +99,10 @@ class group_files {
     generation().advance();
     store_->bell().ring(~std::uint32_t{0});
   }
+  /// The same, where nobody has advanced it from `seen` yet.
+  void advance_generation_from(std::uint64_t seen) const {
+    if (generation().advance_from(seen)) store_->bell().ring(~std::uint32_t{0});
+  }
   void announce_handover() const {
     handovers().advance();
     store_->bell().ring(~std::uint32_t{0});

@@ -124,20 +124,18 @@ class participant final : public storage::attendant {
       check_tenures();
       watch(now);
       watched_ = clock::now();
+      if (now >= next_look_) topics_seen_ = none;
     }
+    errc outcome = errc::ok;
     try {
-      if (store_->topics_revision().observe() != topics_seen_) [[unlikely]] {
-        if (const errc failure = look_at_topics(); failure != errc::ok) return failure;
-      }
-      if (group_->generation().observe() != generation_) [[unlikely]]
-        rebalance();
+      if (has_changed()) [[unlikely]]
+        catch_up(now, outcome);
       if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
-      return errc::ok;
     } catch (const error&) {
       if (!subscription_.is_losing_a_topic()) throw;
-      topics_seen_ = generation_ = none;  // files went away with a topic: look again
-      return errc::ok;
+      topics_seen_ = none;  // files went away with a topic: look again
     }
+    return outcome;
   }
 
   clock::time_point due() const noexcept override {
@@ -148,9 +146,7 @@ class participant final : public storage::attendant {
 
   bool stirred() const noexcept override {
     if (member_ == nullptr) return subscribed_;
-    return !member_->is_current() || group_->generation().observe() != generation_ ||
-           (!wanted_.empty() && group_->handovers().observe() != handovers_) ||
-           store_->topics_revision().observe() != topics_seen_;
+    return !member_->is_current() || has_changed() || (!wanted_.empty() && group_->handovers().observe() != handovers_);
   }
 
   // --- offsets ---
@@ -190,6 +186,8 @@ class participant final : public storage::attendant {
   static constexpr std::chrono::milliseconds idle_interval{100};
   static constexpr std::size_t most_looks = 16;  // members that one look of one process takes in
   static constexpr std::int64_t retry_after = 5'000'000;
+  // Whoever makes or deletes a topic may die before telling of it.
+  static constexpr std::int64_t look_after = 1'000'000'000;
   static constexpr std::uint64_t none = ~std::uint64_t{0};
 
   /// A partition that this member has, in its tenure.
@@ -241,7 +239,7 @@ class participant final : public storage::attendant {
       if (member_ == nullptr) member_ = group_->join(profile_);
       if (member_ != nullptr) break;
     }
-    generation_ = none;
+    agreed_generation_ = generation_ = none;
     topics_seen_ = none;
     polled_ = 0;
   }
@@ -309,7 +307,6 @@ class participant final : public storage::attendant {
     tenures_.clear();
     wanted_.clear();
     peers_.clear();
-    known_.clear();
     subscription_.forget();
     offsets_.clear();
     if (member_ != nullptr) member_->rest();
@@ -346,28 +343,72 @@ class participant final : public storage::attendant {
     }
   }
 
-  // --- topics ---
+  // --- catching up ---
 
-  /// Takes over which topics there are. closed: one that it was subscribed to by name was deleted.
-  errc look_at_topics() {
+  bool has_changed() const noexcept {
+    return group_->generation().observe() != generation_ || store_->topics_revision().observe() != topics_seen_;
+  }
+
+  /// Takes over what has changed: members, topics, or both. Only a whole catching-up counts as done; should something throw in
+  /// the middle, the next poll does all of it again. `outcome` is closed when a topic that it was subscribed to by name was
+  /// deleted.
+  ///
+  /// The topics are looked at behind the assignment: one that it rests on may not be announced yet, and what this member is
+  /// to have of a topic it does not know would be nobody's.
+  void catch_up(std::int64_t now, errc& outcome) {
     const std::uint64_t seen = store_->topics_revision().observe();
-    errc outcome = errc::ok;
-    const auto gone = subscription_.remove_closed();
-    for (const auto& log : gone) {
-      drop([&](const tenure& t) { return t.log == log; });
-      std::erase_if(wanted_, [&](const topic_partition& p) { return p.topic == log->name(); });
-      offsets_.erase(log->name());
-      if (!profile_.is_pattern) outcome = reader_.fail(errc::closed, log->path(), "the topic was deleted");
+    if (group_->generation().observe() != agreed_generation_) adopt_assignment();
+    const auto gone = subscription_.remove_deleted();
+    if (!gone.empty() && !profile_.is_pattern) {
+      outcome = reader_.fail(errc::closed, gone.back()->path(), "the topic was deleted");
     }
-    if (!gone.empty()) known_.clear();         // the assignment rests on what is gone
-    subscription_.look(*store_, open_topic_);  // may throw: what is gone has been dropped before
-    topics_seen_ = seen;
+    const bool rests_on_gone = std::ranges::any_of(gone, [&](const auto& log) { return rests_on(*log); });
+    if (rests_on_gone) group_->advance_generation_from(agreed_generation_);
+    std::erase_if(offsets_, [&](const auto& o) { return !subscription_.has(o.first); });
+    drop([&](const tenure& t) { return !subscription_.has(t.log); });
+    subscription_.look(*store_, open_topic_);
+    if (!subscription_.is_covered_by(agreed_.topics)) group_->advance_generation_from(agreed_generation_);
     begin_new_partitions();
-    // Another topic of a deleted one's name may be there already.
-    if (generation_ != none && (!gone.empty() || !subscription_.matches(known_))) {
-      group_->generation().advance_from(generation_);
+    std::vector<topic_partition> target = agreed_.of_members[member_->number()];
+    std::erase_if(target, [&](const topic_partition& p) {
+      const auto log = subscription_.logs().find(p.topic);
+      return log == subscription_.logs().end() || p.partition >= log->second->partitions();
+    });
+    if (generation_ != agreed_generation_) {
+      give_up_all_but(target);
+      release_what_is_left_over(target);
     }
-    return outcome;
+    std::erase_if(target, [&](const topic_partition& p) {
+      return std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
+    });
+    wanted_ = std::move(target);
+    take_over(now);
+    topics_seen_ = seen;
+    generation_ = agreed_generation_;
+    next_look_ = now + look_after;
+  }
+
+  /// That of the present generation, which it computes where nobody has.
+  void adopt_assignment() {
+    for (;;) {
+      const std::uint64_t generation = group_->generation().observe();
+      auto found = group_->assignment(generation);
+      if (!found) {
+        group_->publish(generation, compute_assignment(*group_, store_, assignor_));
+        found = group_->assignment(generation);
+      }
+      if (group_->generation().observe() != generation || !found) continue;
+      peers_ = group_->members();
+      std::erase_if(peers_, [&](const auto& m) { return m->number() == member_->number(); });
+      agreed_ = std::move(*found);
+      agreed_generation_ = generation;
+      return;
+    }
+  }
+
+  bool rests_on(const storage::topic_log& log) const {
+    const auto found = agreed_.topics.find(log.name());
+    return found != agreed_.topics.end() && found->second.id == format::text_of(log.header().id);
   }
 
   /// `latest` is what was sent since this member was there, so all of what came later.
@@ -398,51 +439,10 @@ class participant final : public storage::attendant {
     };
     for (const tenure& t : tenures_) {
       if (!ended(t)) continue;
-      offsets_.erase(t.log->name());
+      offsets_.erase(t.log);
       wanted_.push_back({t.log->name(), t.partition});
     }
     drop(ended);
-  }
-
-  // --- rebalancing ---
-
-  void rebalance() {
-    agreed_assignment agreed;
-    for (;;) {
-      const std::uint64_t generation = group_->generation().observe();
-      auto found = group_->assignment(generation);
-      if (!found) {
-        group_->publish(generation, compute_assignment(*group_, store_, assignor_));
-        found = group_->assignment(generation);
-      }
-      if (group_->generation().observe() != generation || !found) continue;
-      generation_ = generation;
-      agreed = std::move(*found);
-      break;
-    }
-    known_ = agreed.topics;
-    subscription_.refresh();  // it may have been computed behind the adding of partitions, which is not announced yet
-    begin_new_partitions();
-    if (!subscription_.matches(known_))
-      group_->generation().advance_from(generation_);  // it was computed before a topic came
-    peers_.clear();
-    for (auto& m : group_->members()) {
-      if (m->number() != member_->number()) peers_.push_back(std::move(m));
-    }
-    const auto mine = agreed.of_members.find(member_->number());
-    std::vector<topic_partition> target =
-        mine == agreed.of_members.end() ? std::vector<topic_partition>{} : mine->second;
-    std::erase_if(target, [&](const topic_partition& p) {
-      const auto log = subscription_.logs().find(p.topic);
-      return log == subscription_.logs().end() || p.partition >= log->second->partitions();
-    });
-    give_up_all_but(target);
-    release_what_is_left_over(target);
-    std::erase_if(target, [&](const topic_partition& p) {
-      return std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
-    });
-    wanted_ = std::move(target);
-    take_over(os::monotonic_coarse());
   }
 
   static bool is(const tenure& t, const topic_partition& p) {
@@ -520,7 +520,7 @@ class participant final : public storage::attendant {
 
   bool try_take(const topic_partition& p) {
     const auto& log = subscription_.logs().at(p.topic);
-    auto& offsets = offsets_[p.topic];
+    auto& offsets = offsets_[log];
     if (offsets == nullptr) offsets = log->open_group(options_.group);
     offsets->reserve(log->partitions());
     const format::owner_value seen = offsets->owner(p.partition);
@@ -596,15 +596,17 @@ class participant final : public storage::attendant {
   std::shared_ptr<member_file> member_;
   std::vector<std::shared_ptr<member_file>> peers_;
   std::size_t next_peer_ = 0;
-  std::uint64_t generation_ = none;
+  agreed_assignment agreed_;
+  std::uint64_t agreed_generation_ = none;  // that of agreed_
+  std::uint64_t generation_ = none;         // the last that it has followed in all
   std::uint64_t handovers_ = 0;
   std::uint64_t topics_seen_ = none;
+  std::int64_t next_look_ = 0;
   std::int64_t polled_ = 0;
   clock::time_point watched_{};
   std::int64_t retry_ = 0;
   std::int64_t next_commit_ = 0;
-  std::map<std::string, std::uint32_t> known_;  // what the assignment rests on
-  std::map<std::string, std::shared_ptr<storage::group_offsets>> offsets_;
+  std::map<std::shared_ptr<storage::topic_log>, std::shared_ptr<storage::group_offsets>> offsets_;
   std::vector<tenure> tenures_;
   std::vector<topic_partition> wanted_;
 };

@@ -3,6 +3,7 @@
 // Threads    the consumer's.
 #pragma once
 
+#include <leat/group/agreed_assignment.hpp>
 #include <leat/storage/topic_log.hpp>
 
 #include <algorithm>
@@ -74,15 +75,21 @@ class subscription {
   /// Closes everything; what was seen before counts as seen.
   void forget() noexcept { logs_.clear(); }
 
-  /// Topics that were deleted: they are left out from now on.
-  std::vector<log> remove_closed() {
+  /// Whether `opened` is one of those that are here: not another one of its name.
+  bool has(const log& opened) const {
+    const auto found = logs_.find(opened->name());
+    return found != logs_.end() && found->second == opened;
+  }
+
+  /// Topics that were deleted, or have lost their names as the first step to it: they are left out from now on.
+  std::vector<log> remove_deleted() {
     std::vector<log> gone;
     for (auto l = logs_.begin(); l != logs_.end();) {
-      if (!l->second->closed()) {
+      if (l->second->is_there()) {
         ++l;
         continue;
       }
-      if (seen_) (*seen_)[l->first] = 0;  // should there be another of this name, it is new
+      if (seen_) seen_->erase(l->second->header().id);
       gone.push_back(std::move(l->second));
       l = logs_.erase(l);
     }
@@ -91,7 +98,7 @@ class subscription {
 
   /// Takes over topics and partitions that have come.
   void look(const storage::store_files& store, const opener& open) {
-    refresh();
+    for (const auto& l : logs_) l.second->refresh();
     for (const std::string& name : filter_.is_pattern() ? storage::topic_log::names(store) : filter_.names()) {
       if (logs_.contains(name) || !filter_.matches(name)) continue;
       try {
@@ -102,21 +109,19 @@ class subscription {
     }
   }
 
-  /// Partitions that were added.
-  void refresh() const {
-    for (const auto& l : logs_) l.second->refresh();
-  }
-
   bool is_losing_a_topic() const {
     return std::ranges::any_of(logs_, [](const auto& l) { return !l.second->is_there(); });
   }
 
-  /// The topics and numbers of partitions on which an assignment rests are those that are here.
-  bool matches(const std::map<std::string, std::uint32_t>& topics) const {
+  /// An assignment that rests on these topics gives away all that are here.
+  bool is_covered_by(const std::map<std::string, counted_topic>& topics) const {
     return std::ranges::all_of(logs_, [&](const auto& l) {
       const auto found = topics.find(l.first);
-      return found != topics.end() && found->second == l.second->partitions();
+      return found != topics.end() && found->second == counted(*l.second);
     });
+  }
+  static counted_topic counted(const storage::topic_log& log) {
+    return {format::text_of(log.header().id), log.partitions()};
   }
 
   /// Calls `is_new(log, partition)` for what has come since the last call, except at the first.
@@ -124,8 +129,9 @@ class subscription {
   void for_new_partitions(New is_new) {
     const bool first = !seen_.has_value();
     if (first) seen_.emplace();
-    for (const auto& [name, opened] : logs_) {
-      std::uint32_t& seen = (*seen_)[name];
+    for (const auto& entry : logs_) {
+      const log& opened = entry.second;
+      std::uint32_t& seen = (*seen_)[opened->header().id];
       for (const std::uint32_t count = opened->partitions(); seen < count; ++seen) {
         if (!first) is_new(*opened, seen);
       }
@@ -135,7 +141,7 @@ class subscription {
  private:
   topic_filter filter_;
   std::map<std::string, log> logs_;
-  std::optional<std::map<std::string, std::uint32_t>> seen_;  // partitions of each topic
+  std::optional<std::map<format::unique_id, std::uint32_t>> seen_;  // partitions of each topic
 };
 
 }  // namespace leat::group

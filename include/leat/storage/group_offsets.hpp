@@ -329,12 +329,7 @@ class group_offsets {
     return errc::ok;
   }
 
-  std::string metadata_prefix_of() const {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string text(metadata_prefix);
-    for (const std::uint8_t byte : id_) (text += digits[byte >> 4]) += digits[byte & 15];
-    return text + "-";
-  }
+  std::string metadata_prefix_of() const { return std::string(metadata_prefix) + format::text_of(id_) + "-"; }
   std::string metadata_name(std::uint32_t partition, format::commit_value c) const {
     char tail[32];
     std::snprintf(tail, sizeof tail, "%04u-%016llx", partition, static_cast<unsigned long long>(c.word()));
