@@ -100,8 +100,8 @@ class consumer {
   void subscribe(std::vector<std::string> topics, rebalance_listener listener = {}) {
     member().subscribe(std::move(topics), false, std::move(listener));
   }
-  /// The same for topics whose whole name matches a regular expression (ECMAScript), also those that are created later.
-  /// Topics of other types than the consumer's are left out.
+  /// The same for topics whose whole name matches a regular expression (POSIX extended), also those that are created
+  /// later. Topics of other types than the consumer's are left out.
   void subscribe_pattern(const std::string& expression, rebalance_listener listener = {}) {
     member().subscribe({expression}, true, std::move(listener));
   }

@@ -7,43 +7,62 @@
 #include <leat/storage/topic_log.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <regex.h>
+
 namespace leat::group {
 
-/// Names, or one regular expression for whole names. Throws invalid_argument for one that is none.
+/// Names, or one regular expression (POSIX extended) for whole names. Throws invalid_argument for one that is none.
 class topic_filter {
  public:
   topic_filter() = default;
   /// `place`: for messages.
   topic_filter(std::vector<std::string> asked, bool is_pattern, const std::string& place) : names_(std::move(asked)) {
-    if (!is_pattern || names_.empty()) return;
-    try {
-      pattern_.emplace(names_.front(), std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& e) {
-      throw error(errc::invalid_argument, place,
-                  "\"" + names_.front().substr(0, 300) + "\" is no regular expression: " + e.what());
-    }
+    if (is_pattern && !names_.empty()) pattern_.reset(compiled(names_.front(), place));
   }
 
-  bool is_pattern() const noexcept { return pattern_.has_value(); }
+  bool is_pattern() const noexcept { return pattern_ != nullptr; }
   const std::vector<std::string>& names() const noexcept { return names_; }
 
   bool matches(const std::string& name) const {
-    return pattern_ ? std::regex_match(name, *pattern_) : std::ranges::find(names_, name) != names_.end();
+    if (pattern_ == nullptr) return std::find(names_.begin(), names_.end(), name) != names_.end();
+    regmatch_t longest;  // of those that begin first: the whole name, if the expression can match it
+    return ::regexec(pattern_.get(), name.c_str(), 1, &longest, 0) == 0 && longest.rm_so == 0 &&
+           static_cast<std::size_t>(longest.rm_eo) == name.size();
   }
 
  private:
+  struct deleter {
+    void operator()(regex_t* pattern) const noexcept {
+      ::regfree(pattern);
+      delete pattern;
+    }
+  };
+
+  static regex_t* compiled(const std::string& expression, const std::string& place) {
+    char why[256] = "a zero byte follows";
+    const std::size_t zero = expression.find('\0');
+    if (zero == std::string::npos) {
+      auto pattern = std::make_unique<regex_t>();
+      const int failure = ::regcomp(pattern.get(), expression.c_str(), REG_EXTENDED);
+      if (failure == 0) return pattern.release();
+      ::regerror(failure, pattern.get(), why, sizeof why);
+    }
+    throw error(errc::invalid_argument, place,
+                "\"" + expression.substr(0, std::min<std::size_t>(zero, 300)) + "\" is no regular expression: " + why);
+  }
+
   std::vector<std::string> names_;
-  std::optional<std::regex> pattern_;
+  std::unique_ptr<regex_t, deleter> pattern_;
 };
 
 class subscription {
