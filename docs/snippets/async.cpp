@@ -43,10 +43,9 @@ void sending(const leat::store& store) {
   leat::async_producer out{orders};  // any number of threads may use it
 
   std::future<leat::send_outcome> sent = out.send("account-42", std::move(order));
-  const leat::result<void> accepted =
-      out.send_then("account-42", std::move(other), [&](const leat::send_outcome& at) {
-        if (!at) ++failures;  // in the sender's thread
-      });
+  const leat::result<void> accepted = out.send_then("account-42", std::move(other), [&](const leat::send_outcome& at) {
+    if (!at) ++failures;  // in the sender's thread
+  });
   if (accepted.error() == leat::errc::back_pressure) std::cerr << "the queue was full for max_block\n";
 
   const leat::record_position at = sent.get().value();

@@ -110,7 +110,8 @@ class async_producer {
   /// As close(). Not in one of its own callbacks.
   ~async_producer() {
     if (state_->forked()) {
-      (void)state_.release();  // its thread is in the parent: there is nobody to wait for, and locks may be held for ever
+      (void)
+          state_.release();  // its thread is in the parent: there is nobody to wait for, and locks may be held for ever
       return;
     }
     close();
@@ -219,8 +220,7 @@ class async_producer {
       how.headers.encode(e.headers.data());
       e.partition = how.partition;
       e.timestamp = how.timestamp ? *how.timestamp : now();
-      const std::size_t bytes =
-          sizeof e + async::bytes_held(e.key) + async::bytes_held(e.value) + e.headers.capacity();
+      const std::size_t bytes = sizeof e + async::bytes_held(e.key) + async::bytes_held(e.value) + e.headers.capacity();
       if (const errc refusal = gate.enter(bytes, options.max_block, e.ticket); refusal != errc::ok) {
         if (refusal == errc::closed) wake_up.signal();  // it may have been the last that was inside
         return refusal;
@@ -234,8 +234,8 @@ class async_producer {
     }
 
     leat::timestamp now() const noexcept {
-      return leat::timestamp(std::chrono::nanoseconds(
-          options.clock == timestamp_source::coarse ? os::realtime_coarse() : os::realtime()));
+      return leat::timestamp(
+          std::chrono::nanoseconds(options.clock == timestamp_source::coarse ? os::realtime_coarse() : os::realtime()));
     }
     static std::int64_t later(std::int64_t from, std::chrono::nanoseconds by) noexcept {
       return by.count() < std::numeric_limits<std::int64_t>::max() - from ? from + by.count()
@@ -305,7 +305,8 @@ class async_producer {
         how.headers = headers;
       }
       using producer_type = leat::producer<Value, Key>;
-      const auto key = e.key ? typename producer_type::key_argument(*e.key) : typename producer_type::key_argument(null);
+      const auto key =
+          e.key ? typename producer_type::key_argument(*e.key) : typename producer_type::key_argument(null);
       const auto value =
           e.value ? typename producer_type::value_argument(*e.value) : typename producer_type::value_argument(null);
       for (std::chrono::microseconds nap{20};; nap = std::min(2 * nap, std::chrono::microseconds(1000))) {

@@ -68,8 +68,8 @@ enum class processing_order {
 struct failed_attempt {
   const std::string& topic;
   record_position at;
-  std::uint32_t attempt;         // 1, 2, ...
-  const std::string& what;       // of the exception, or of the error that was returned
+  std::uint32_t attempt;                // 1, 2, ...
+  const std::string& what;              // of the exception, or of the error that was returned
   const std::exception_ptr& exception;  // null: an error was returned
 };
 
@@ -242,7 +242,8 @@ class subscriber {
       storage::topic_log::open(store, options.dead_letter_topic, {}, detail::identity_of<Value>(),
                                detail::identity_of<Key>());
       auto as_bytes = storage::topic_log::open_untyped(store, options.dead_letter_topic);
-      if (as_bytes == nullptr) throw error(errc::not_found, store->topics().path(options.dead_letter_topic), "no such topic");
+      if (as_bytes == nullptr)
+        throw error(errc::not_found, store->topics().path(options.dead_letter_topic), "no such topic");
       dead_letters.emplace(leat::topic<bytes_view, bytes_view>(std::move(as_bytes)));
     }
 
@@ -277,7 +278,9 @@ class subscriber {
     }
     /// Those who wait before the next attempt.
     void wake_attempts() noexcept {
-      { const std::lock_guard behind_the_look(mutex); }
+      {
+        const std::lock_guard behind_the_look(mutex);
+      }
       changed.notify_all();
     }
 
@@ -392,7 +395,8 @@ class subscriber {
       if (lanes.size() == 1) return 0;
       if (options.order == processing_order::by_key) {
         // Scattered once more: the same hash has chosen the partition, so its remainder says little here.
-        if (const auto key = r.key_bytes()) return (std::uint64_t{murmur2(*key)} * 0x9e3779b97f4a7c15 >> 32) % lanes.size();
+        if (const auto key = r.key_bytes())
+          return (std::uint64_t{murmur2(*key)} * 0x9e3779b97f4a7c15 >> 32) % lanes.size();
       }
       return (std::hash<std::string>()(of.at.topic) + of.at.partition) % lanes.size();
     }
@@ -578,7 +582,8 @@ class subscriber {
           tell({t.of->at.topic, r.position(), attempt, failed->what, failed->thrown});
           if (attempt > options.retries) return give_up(r, *failed);
           if (!wait_before_next(*t.of, backoff)) return outcome::dropped;
-          backoff = std::min(backoff > options.max_backoff / 2 ? options.max_backoff : backoff * 2, options.max_backoff);
+          backoff =
+              std::min(backoff > options.max_backoff / 2 ? options.max_backoff : backoff * 2, options.max_backoff);
         }
       } catch (...) {  // no memory
         fail(std::current_exception());

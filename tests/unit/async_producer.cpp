@@ -348,8 +348,8 @@ TEST_CASE("each record of a deleted topic is told so") {
 
 TEST_CASE("a record meets back pressure at its delivery timeout, and those behind it do not wait once more") {
   const leat::store store = leat::store::in_process();
-  const auto topic = store.topic<std::string>(
-      "t", {.segment_bytes = 16384, .retention = {.bytes = 16384, .wait_for_groups = true}});
+  const auto topic =
+      store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = 16384, .wait_for_groups = true}});
   leat::consumer in{topic, {.auto_offset_reset = earliest, .group = "slow", .enable_auto_commit = false}};
   REQUIRE(in.poll().empty());
   leat::async_producer out{topic, {.delivery_timeout = 200ms}};

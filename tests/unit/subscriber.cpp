@@ -127,8 +127,8 @@ TEST_CASE("every record is processed once, and committed, whatever the order") {
 }
 
 TEST_CASE("a handler is given the record as it is in the log, also while its segment is reused") {
-  const auto topic = leat::store::in_process().topic<std::string>(
-      "t", {.segment_bytes = 16384, .retention = {.bytes = 16384}});
+  const auto topic =
+      leat::store::in_process().topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = 16384}});
   leat::producer out{topic};
   const std::vector<leat::header> headers{{"trace", "7f3a"}, {"none", leat::null}};
   const leat::timestamp then{std::chrono::nanoseconds(42)};
@@ -621,8 +621,8 @@ TEST_CASE("without a group it reads all partitions, and commits nothing") {
   const auto topic = leat::store::in_process().topic<int>("t", {.partitions = 3});
   send(topic, 300);
   notes done;
-  leat::subscriber in{topic, [&](const auto& record) { done.add(record.position()); },
-                      {.consumer = {.auto_offset_reset = earliest}}};
+  leat::subscriber in{
+      topic, [&](const auto& record) { done.add(record.position()); }, {.consumer = {.auto_offset_reset = earliest}}};
   wait_until("all is done", [&] { return done.size() == 300; });
   CHECK(done.seen().size() == 300);
 }
@@ -632,8 +632,8 @@ TEST_CASE("several topics of a store are read with a group") {
   send(store.topic<int>("a"), 10);
   send(store.topic<int>("b"), 10);
   std::atomic<int> seen[2]{};
-  leat::subscriber<int> in(store, {"a", "b"}, [&](const auto& record) { ++seen[record.topic() == "a" ? 0 : 1]; },
-                           in_group());
+  leat::subscriber<int> in(
+      store, {"a", "b"}, [&](const auto& record) { ++seen[record.topic() == "a" ? 0 : 1]; }, in_group());
   wait_until("both were read", [&] { return seen[0] == 10 && seen[1] == 10; });
 }
 

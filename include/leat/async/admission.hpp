@@ -146,7 +146,9 @@ class admission {
   }
 
   void wake(std::condition_variable& whom) {
-    { const std::lock_guard behind_the_look(mutex_); }
+    {
+      const std::lock_guard behind_the_look(mutex_);
+    }
     whom.notify_all();
   }
 

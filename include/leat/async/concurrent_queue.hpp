@@ -17,5 +17,6 @@
 #include <moodycamel/concurrentqueue.h>
 #include <moodycamel/lightweightsemaphore.h>
 #else
-#error "leat/async_producer.hpp and leat/subscriber.hpp need moodycamel::ConcurrentQueue (Debian: libconcurrentqueue-dev)"
+#error \
+    "leat/async_producer.hpp and leat/subscriber.hpp need moodycamel::ConcurrentQueue (Debian: libconcurrentqueue-dev)"
 #endif

@@ -26,7 +26,8 @@ class kept_record {
   explicit kept_record(const view_type& record) : at_(record.position()) {
     const std::size_t size = record.extent();
     // As in the log: the value, behind its prefix, lies as its type wants it.
-    constexpr std::uint64_t alignment = std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
+    constexpr std::uint64_t alignment =
+        std::max<std::uint64_t>(detail::alignment_of<Value>(), format::record_alignment);
     bytes_.reset(new std::byte[size + alignment]);
     const std::uint64_t begin = reinterpret_cast<std::uintptr_t>(bytes_.get()) + record.value_at();
     word_ = record.copy_to(bytes_.get(), format::align_up(begin, alignment) - begin);

@@ -194,8 +194,8 @@ class reader {
 
   /// For those who wait elsewhere than in poll(), when a poll has found nothing.
   struct vigil {
-    bool over = true;     // a poll would find something now
-    bool rings = false;   // the bell will tell: wait(noted, mask, until), in any thread. Else there is only `until`
+    bool over = true;    // a poll would find something now
+    bool rings = false;  // the bell will tell: wait(noted, mask, until), in any thread. Else there is only `until`
     std::uint32_t noted = 0;
     std::uint32_t mask = 0;
     clock::time_point until{};  // poll again then, whatever happens
