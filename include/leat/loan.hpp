@@ -27,7 +27,7 @@ class loan {
  public:
   /// Nothing lent.
   loan() noexcept = default;
-  loan(loan&& other) noexcept
+  [[gnu::always_inline]] loan(loan&& other) noexcept
       : appender_(std::exchange(other.appender_, nullptr)),
         room_(other.room_),
         kind_(other.kind_),
@@ -35,7 +35,7 @@ class loan {
         tail_bytes_(other.tail_bytes_),
         partition_(other.partition_) {}
   loan& operator=(loan&&) = delete;
-  ~loan() {
+  [[gnu::always_inline]] ~loan() {
     if (appender_ == nullptr) return;
     appender_->give_back(room_);
     appender_->lent_back(room_);
@@ -60,20 +60,17 @@ class loan {
 
   /// Makes it a record. full: the loan is given up. closed, forked; invalid_argument: published or moved from before, or
   /// more bytes than were lent.
-  result<record_position> publish() { return publish(value_bytes_); }
+  [[gnu::always_inline]] result<record_position> publish() { return publish(value_bytes_); }
 
   /// The same with only the first `value_bytes` of it.
-  result<record_position> publish(std::size_t value_bytes) {
-    if (appender_ == nullptr || value_bytes > value_bytes_) return errc::invalid_argument;
-    if (const errc bar = appender_->barred(); bar != errc::ok) return bar;
-    std::uint64_t extent = value_bytes;
-    if (kind_ == format::record_kind::full) {
-      auto& prefix = *reinterpret_cast<format::full_prefix*>(room_.bytes);
-      prefix.value_bytes = static_cast<std::int32_t>(value_bytes);
-      const std::uint64_t tail_at = format::record_layout::key_at(value_bytes);
-      std::memmove(room_.bytes + tail_at, room_.bytes + format::record_layout::key_at(value_bytes_), tail_bytes_);
-      extent = format::align_up(tail_at + tail_bytes_, format::record_alignment) / format::record_alignment;
-    }
+  [[gnu::always_inline]] result<record_position> publish(std::size_t value_bytes) {
+    if (appender_ == nullptr || value_bytes > value_bytes_) [[unlikely]]
+      return errc::invalid_argument;
+    if (const errc bar = appender_->barred(); bar != errc::ok) [[unlikely]]
+      return bar;
+    const std::uint64_t extent = kind_ == format::record_kind::compact
+                                     ? value_bytes
+                                     : settle(room_.bytes, value_bytes_, tail_bytes_, value_bytes);
     if (appender_->takes_append_time()) {
       const std::int64_t now = os::realtime();
       std::memcpy(room_.bytes, &now, sizeof now);
@@ -93,9 +90,20 @@ class loan {
  private:
   template <class, class>
   friend class producer;
+  friend class result<loan>;
 
-  loan(storage::appender& from, const storage::room& room, format::record_kind kind, std::size_t value_bytes,
-       std::size_t tail_bytes, std::uint32_t partition) noexcept
+  /// A full record gets its final size. The extent of its slot word. Static, as the address of a loan would keep it out of
+  /// registers.
+  static std::uint64_t settle(std::byte* at, std::size_t lent, std::size_t tail_bytes, std::size_t used) noexcept {
+    auto& prefix = *reinterpret_cast<format::full_prefix*>(at);
+    prefix.value_bytes = static_cast<std::int32_t>(used);
+    const std::uint64_t tail_at = format::record_layout::key_at(used);
+    std::memmove(at + tail_at, at + format::record_layout::key_at(lent), tail_bytes);
+    return format::align_up(tail_at + tail_bytes, format::record_alignment) / format::record_alignment;
+  }
+
+  [[gnu::always_inline]] loan(storage::appender& from, const storage::room& room, format::record_kind kind,
+                              std::size_t value_bytes, std::size_t tail_bytes, std::uint32_t partition) noexcept
       : appender_(&from),
         room_(room),
         kind_(kind),

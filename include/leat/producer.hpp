@@ -22,6 +22,7 @@
 #include <leat/topic.hpp>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -58,17 +59,16 @@ class producer {
   explicit producer(const leat::topic<Value, Key>& topic, producer_options options = {})
       : log_(topic.log()),
         options_(std::move(options)),
-        sticky_(log_->partitions()),
         revision_(log_->revision()),
         known_revision_(current_revision()),
         max_record_bytes_(log_->header().max_record_bytes),
-        timestamps_(static_cast<timestamp_type>(log_->header().timestamps)) {
+        timestamps_(static_cast<timestamp_type>(log_->header().timestamps)),
+        sticky_(log_->partitions()) {
     if (!log_->writable()) {
       throw error(errc::permission_denied, log_->path(), "the topic cannot be written to with this user's permissions");
     }
     log_->refresh();  // the topic may have got partitions since it was opened
     add_appenders();
-    sticky_.spread_over(partitions());
   }
 
   /// Appends a record without a key.
@@ -80,11 +80,7 @@ class producer {
   /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
                                                       const send_options& options = default_send_options) {
-    return append(key, value, options, [](const placement& at, std::uint64_t extent) __attribute__((always_inline)) {
-      const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, at.kind, extent);
-      at.to->ring();
-      return offset;
-    });
+    return append(key, value, options, publish_and_ring{});
   }
 
   /// Appends a record if it gets offset `expected.offset` of `expected.partition`; otherwise mismatched, and nothing is
@@ -92,8 +88,8 @@ class producer {
   result<record_position> send_if(record_position expected, const key_argument& key, const value_argument& value,
                                   send_options options = default_send_options) {
     options.partition = expected.partition;
-    return append(key, value, options, [&](const placement& at, std::uint64_t extent) {
-      const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, at.kind, extent);
+    return append(key, value, options, [&](const placement& at, format::record_kind kind, std::uint64_t extent) {
+      const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, kind, extent);
       if (offset) {
         at.to->ring();
       } else {
@@ -105,63 +101,55 @@ class producer {
 
   /// Appends the elements of a range, values or pairs of key and value, with one look at the clock (in a
   /// create_time topic) and at the sleepers.
-  /// Each is appended on its own: others' records may come between them. `positions`, where given, takes each one's
+  /// Each gets an offset of its own: others' records may come between them. `positions`, where given, takes each one's
   /// position, as far as it has places.
   template <std::ranges::input_range Records>
   batch_result send_batch(Records&& records, send_options options = default_send_options,
                           std::span<record_position> positions = {}) {
     if (!options.timestamp) options.timestamp = leat::timestamp(std::chrono::nanoseconds(now()));
-    batch_result outcome;
-    struct ring_behind {  // also when the range or a codec throws
-      storage::appender* touched = nullptr;
-      ~ring_behind() {
-        if (touched != nullptr) touched->ring();
-      }
-    } last;
-    const auto publish = [&](const placement& at, std::uint64_t extent) {
-      if (last.touched != at.to) {
-        if (last.touched != nullptr) last.touched->ring();
-        last.touched = at.to;
-      }
-      return at.to->publish(at.bytes, at.size, at.kind, extent);
-    };
+    filled_records filled(*this, positions);
     for (auto&& record : records) {
-      result<record_position> at = errc::ok;
+      bool appended;
       if constexpr (std::convertible_to<decltype(record), value_argument>) {
-        at = append(null, record, options, publish);
+        appended = filled.add(null, record, options);
       } else {
         const auto& [key, value] = record;
-        at = append(key, value, options, publish);
+        appended = filled.add(key, value, options);
       }
-      if (!at) {
-        outcome.error = at.error();
-        break;
-      }
-      if (outcome.count < positions.size()) positions[outcome.count] = *at;
-      ++outcome.count;
+      if (!appended) break;
     }
-    return outcome;
+    filled.publish();
+    return filled.outcome();
   }
 
   /// Lends room for a value, to be filled in place. The errors of send().
-  result<loan<Value>> claim(const key_argument& key)
+  [[gnu::always_inline]] result<loan<Value>> claim(const key_argument& key)
     requires(detail::fixed_bytes_of<Value>() != 0)
   {
     return claim(key, detail::fixed_bytes_of<Value>());
   }
   /// The same for a value of `bytes` bytes. invalid_argument: not what every Value has.
-  result<loan<Value>> claim(const key_argument& key, std::size_t bytes,
-                            const send_options& options = default_send_options) {
+  [[gnu::always_inline]] result<loan<Value>> claim(const key_argument& key, std::size_t bytes,
+                                                   const send_options& options = default_send_options) {
     constexpr std::size_t fixed = detail::fixed_bytes_of<Value>();
     if (fixed != 0 && bytes != fixed) return errc::invalid_argument;
+    if (const errc failure = look(); failure != errc::ok) [[unlikely]]
+      return failure;
+    if (!is_compact(key.is_null(), false, bytes, options)) {
+      const key_argument key_copy = key;
+      result<loan<Value>> full = claim_full(key_copy, bytes, options);
+      if (!full) return full.error();
+      return loan<Value>(std::move(*full));  // not in its place: the loan below can then be in registers
+    }
     placement at;
-    if (const errc failure = place(key, bytes, false, options, at); failure != errc::ok) return failure;
-    return loan<Value>(*at.to, at.to->lend(at.bytes, at.size), at.kind, bytes, at.key_bytes + at.headers_bytes,
-                       at.partition);
+    if (const errc failure = place_compact(bytes, options, at); failure != errc::ok) [[unlikely]]
+      return failure;
+    return result<loan<Value>>(std::in_place, *at.to, at.to->lend(at.bytes, at.size), format::record_kind::compact,
+                               bytes, std::size_t{0}, at.partition);
   }
 
   /// Partitions that it sends to; those added to the topic count from the next send on.
-  std::uint32_t partitions() const noexcept { return static_cast<std::uint32_t>(appenders_.size()); }
+  std::uint32_t partitions() const noexcept { return partitions_; }
 
   /// What stood in the way at the last back_pressure: the group, and where it is.
   const std::string& back_pressure_cause() const noexcept { return appenders_[last_failed_]->cause(); }
@@ -176,93 +164,248 @@ class producer {
     return value_alignment;
   }
 
-  /// Where a record goes, and what it takes there.
+  /// The room that a record has.
   struct placement {
     storage::appender* to = nullptr;
     std::uint32_t partition = 0;
-    format::record_kind kind = format::record_kind::compact;
     std::byte* bytes = nullptr;
     std::uint64_t size = 0;
-    std::uint64_t key_bytes = 0;
-    std::uint64_t headers_bytes = 0;
   };
+
+  struct publish_and_ring {
+    [[gnu::always_inline]] result<std::uint64_t> operator()(const placement& at, format::record_kind kind,
+                                                            std::uint64_t extent) const {
+      const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, kind, extent);
+      at.to->ring();
+      return offset;
+    }
+  };
+
+  // A record without key, headers and null, the common one in fast topics, has a way of its own in which its kind and, for
+  // most types, its size are constants.
 
   template <class Publish>
   [[gnu::always_inline]] result<record_position> append(const key_argument& key, const value_argument& value,
-                                                        const send_options& options, Publish&& publish) {
-    const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
-    placement at;
-    if (const errc failure = place(key, value_bytes, value.is_null(), options, at); failure != errc::ok) [[unlikely]] {
+                                                        const send_options& options, const Publish& publish) {
+    if (const errc failure = look(); failure != errc::ok) [[unlikely]]
       return failure;
+    const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
+    if (!is_compact(key.is_null(), value.is_null(), value_bytes, options)) {
+      const key_argument key_copy = key;  // only the copies have addresses; key and value can be registers
+      const value_argument value_copy = value;
+      return append_full(key_copy, value_copy, value_bytes, options, publish);
     }
-    const std::uint64_t value_at = format::record_layout::value_at(at.kind);
-    if (!value.is_null()) {
-      try {
-        codec<Value>::encode(value.get(), std::span(at.bytes + value_at, value_bytes));
-      } catch (...) {
-        at.to->give_back(at.bytes, at.size);
-        throw;
-      }
-    }
-    const std::uint64_t extent =
-        at.kind == format::record_kind::compact ? value_bytes : at.size / format::record_alignment;
-    const result<std::uint64_t> offset = publish(std::as_const(at), extent);
-    if (!offset) [[unlikely]] {
-      last_failed_ = at.partition;
-      return offset.error();
-    }
-    return record_position{at.partition, *offset};
+    placement at;
+    if (const errc failure = place_compact(value_bytes, options, at); failure != errc::ok) [[unlikely]]
+      return failure;
+    encode(value, value_bytes, format::record_kind::compact, at);
+    return record_at(at, publish(std::as_const(at), format::record_kind::compact, value_bytes));
   }
 
-  /// Takes room for a record and fills in everything but the value. Inline, as its results should stay in registers.
-  [[gnu::always_inline]] errc place(const key_argument& key, std::uint64_t value_bytes, bool null_value,
-                                    const send_options& options, placement& at) {
+  template <class Publish>
+  [[gnu::noinline]] result<record_position> append_full(const key_argument& key, const value_argument& value,
+                                                        std::uint64_t value_bytes, const send_options& options,
+                                                        const Publish& publish) {
+    placement at;
+    std::uint64_t tail_bytes = 0;
+    if (const errc failure = place_full(key, value_bytes, value.is_null(), options, at, tail_bytes);
+        failure != errc::ok) [[unlikely]] {
+      return failure;
+    }
+    if (!value.is_null()) encode(value, value_bytes, format::record_kind::full, at);
+    return record_at(at, publish(std::as_const(at), format::record_kind::full, at.size / format::record_alignment));
+  }
+
+  [[gnu::noinline]] result<loan<Value>> claim_full(const key_argument& key, std::size_t bytes,
+                                                   const send_options& options) {
+    placement at;
+    std::uint64_t tail_bytes = 0;
+    if (const errc failure = place_full(key, bytes, false, options, at, tail_bytes); failure != errc::ok) {
+      return failure;
+    }
+    return result<loan<Value>>(std::in_place, *at.to, at.to->lend(at.bytes, at.size), format::record_kind::full, bytes,
+                               tail_bytes, at.partition);
+  }
+
+  [[gnu::always_inline]] result<record_position> record_at(const placement& at, const result<std::uint64_t>& offset) {
+    if (offset) [[likely]]
+      return record_position{at.partition, *offset};
+    last_failed_ = at.partition;
+    return offset.error();
+  }
+
+  [[gnu::always_inline]] static bool is_compact(bool null_key, bool null_value, std::uint64_t value_bytes,
+                                                const send_options& options) noexcept {
+    return null_key && !null_value && value_bytes <= format::max_extent && options.headers.empty();
+  }
+
+  /// Whether this handle may be used, and knows the topic's partitions.
+  [[gnu::always_inline]] errc look() {
     if (os::fork_generation() != generation_) [[unlikely]]
       return errc::forked;
-    if (revision_.observe() != known_revision_) [[unlikely]] {
-      if (const errc failure = look_again(); failure != errc::ok) return failure;
-    }
-    if (value_bytes > max_record_bytes_) [[unlikely]]
-      return errc::too_large;
+    if (revision_.observe() != known_revision_) [[unlikely]]
+      return look_again();
+    return errc::ok;
+  }
 
-    const bool compact = key.is_null() && options.headers.empty() && !null_value && value_bytes <= format::max_extent;
-    std::optional<bytes_view> key_bytes;
-    at.size = format::compact_size(value_bytes);
-    if (!compact) {
-      if (!key.is_null()) key_bytes = encoded(key);
-      at.kind = format::record_kind::full;
-      at.key_bytes = key_bytes ? key_bytes->size() : 0;
-      at.headers_bytes = options.headers.encoded_size();
-      if (at.key_bytes > max_record_bytes_ || at.headers_bytes > max_record_bytes_) return errc::too_large;
-      at.size = format::full_size(value_bytes, at.key_bytes, at.headers_bytes);
+  [[gnu::always_inline]] void encode(const value_argument& value, std::uint64_t value_bytes, format::record_kind kind,
+                                     const placement& at) {
+    try {
+      codec<Value>::encode(value.get(), std::span(at.bytes + format::record_layout::value_at(kind), value_bytes));
+    } catch (...) {
+      at.to->give_back(at.bytes, at.size);
+      throw;
     }
+  }
+
+  /// Takes room for a compact record and fills in everything but the value.
+  [[gnu::always_inline]] errc place_compact(std::uint64_t value_bytes, const send_options& options, placement& at) {
+    at.size = format::compact_size(value_bytes);
+    if (const errc failure = take_room(std::nullopt, format::record_kind::compact, options, at); failure != errc::ok)
+        [[unlikely]] {
+      return failure;
+    }
+    stamp(options, at);
+    return errc::ok;
+  }
+  [[gnu::always_inline]] void stamp(const send_options& options, const placement& at) const noexcept {
+    const std::int64_t time = timestamp_of(options);
+    std::memcpy(at.bytes, &time, sizeof time);
+  }
+
+  /// The same for a full one. `tail_bytes`: of key and headers, which lie behind the value.
+  errc place_full(const key_argument& key, std::uint64_t value_bytes, bool null_value, const send_options& options,
+                  placement& at, std::uint64_t& tail_bytes) {
+    if (value_bytes > max_record_bytes_) return errc::too_large;
+    std::optional<bytes_view> key_bytes;
+    if (!key.is_null()) key_bytes = encoded(key);
+    const std::uint64_t key_size = key_bytes ? key_bytes->size() : 0;
+    const std::uint64_t headers_size = options.headers.encoded_size();
+    if (key_size > max_record_bytes_ || headers_size > max_record_bytes_) return errc::too_large;
+    at.size = format::full_size(value_bytes, key_size, headers_size);
+    if (const errc failure = take_room(key_bytes, format::record_kind::full, options, at); failure != errc::ok) {
+      return failure;
+    }
+    tail_bytes = key_size + headers_size;
+    const format::full_prefix prefix{timestamp_of(options),
+                                     null_value ? format::null_size : static_cast<std::int32_t>(value_bytes),
+                                     key_bytes ? static_cast<std::int32_t>(key_size) : format::null_size,
+                                     static_cast<std::uint32_t>(headers_size), 0};
+    std::memcpy(at.bytes, &prefix, sizeof prefix);
+    std::byte* const tail = at.bytes + format::record_layout::key_at(value_bytes);
+    if (key_size != 0) std::memcpy(tail, key_bytes->data(), key_size);
+    options.headers.encode(tail + key_size);
+    return errc::ok;
+  }
+
+  /// Room for at.size bytes in the partition that the record goes to.
+  [[gnu::always_inline]] errc take_room(const std::optional<bytes_view>& key, format::record_kind kind,
+                                        const send_options& options, placement& at) {
+    const errc failure = choose(key, options, at);
+    return failure == errc::ok ? take(kind, at) : failure;
+  }
+
+  /// The partition for a record of at.size bytes.
+  [[gnu::always_inline]] errc choose(const std::optional<bytes_view>& key, const send_options& options, placement& at) {
     if (at.size > max_record_bytes_) [[unlikely]]
       return errc::too_large;
-
-    at.partition = choose_partition(key_bytes, at.size, options);
-    if (at.partition >= appenders_.size()) [[unlikely]]
+    at.partition = options.partition ? *options.partition : choose_partition(key, at.size);
+    if (at.partition >= partitions_) [[unlikely]]
       return errc::invalid_argument;
     at.to = appenders_[at.partition].get();
-    at.bytes = at.to->take(at.size, format::record_layout::value_at(at.kind), alignment());
+    return errc::ok;
+  }
+
+  [[gnu::always_inline]] errc take(format::record_kind kind, placement& at) {
+    at.bytes = at.to->take(at.size, format::record_layout::value_at(kind), alignment());
     if (at.bytes == nullptr) [[unlikely]] {
       last_failed_ = at.partition;
       return at.to->failure();
     }
-
-    const std::int64_t time = timestamp_of(options);
-    if (compact) {
-      std::memcpy(at.bytes, &time, sizeof time);
-      return errc::ok;
-    }
-    const format::full_prefix prefix{time, null_value ? format::null_size : static_cast<std::int32_t>(value_bytes),
-                                     key_bytes ? static_cast<std::int32_t>(key_bytes->size()) : format::null_size,
-                                     static_cast<std::uint32_t>(at.headers_bytes), 0};
-    std::memcpy(at.bytes, &prefix, sizeof prefix);
-    std::byte* const tail = at.bytes + format::record_layout::key_at(value_bytes);
-    if (at.key_bytes != 0) std::memcpy(tail, key_bytes->data(), at.key_bytes);
-    options.headers.encode(tail + at.key_bytes);
     return errc::ok;
   }
+
+  /// The records of a batch on their way. Compact ones are filled first and then published several at a stretch, since the
+  /// exchanges that publish go faster when nothing but the one before is on its way to memory.
+  class filled_records {
+   public:
+    filled_records(producer& sender, std::span<record_position> positions) : sender_(sender), positions_(positions) {
+      outcome_.error = sender.look();
+    }
+    /// When the range or a codec throws, what came before is appended all the same.
+    ~filled_records() {
+      try {
+        publish();
+      } catch (...) {  // the exception that is on its way says enough
+      }
+    }
+    filled_records(const filled_records&) = delete;
+    filled_records& operator=(const filled_records&) = delete;
+
+    const batch_result& outcome() const noexcept { return outcome_; }
+
+    /// False: no further record can be appended.
+    [[gnu::always_inline]] bool add(const key_argument& key, const value_argument& value, const send_options& options) {
+      if (outcome_.error != errc::ok) [[unlikely]]
+        return false;
+      const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
+      if (!is_compact(key.is_null(), value.is_null(), value_bytes, options)) {
+        const key_argument key_copy = key;
+        const value_argument value_copy = value;
+        if (!publish()) return false;
+        const auto at = sender_.append_full(key_copy, value_copy, value_bytes, options, publish_and_ring{});
+        outcome_.error = at.error();
+        if (at) note(*at);
+        return outcome_.error == errc::ok;
+      }
+      constexpr format::record_kind kind = format::record_kind::compact;
+      placement at;
+      at.size = format::compact_size(value_bytes);
+      errc failure = sender_.choose(std::nullopt, options, at);
+      if (failure == errc::ok) [[likely]] {
+        const bool joins = count_ < most && (count_ == 0 || at.to == to_) &&
+                           at.to->has_room(at.size, format::record_layout::value_at(kind), sender_.alignment());
+        if (!joins && !publish()) return false;
+        failure = sender_.take(kind, at);
+      }
+      if (failure != errc::ok) [[unlikely]] {
+        if (publish()) outcome_.error = failure;
+        return false;
+      }
+      sender_.stamp(options, at);
+      sender_.encode(value, value_bytes, kind, at);
+      to_ = at.to;
+      partition_ = at.partition;
+      words_[count_++] = at.to->slot_of(at.bytes, kind, value_bytes);
+      return true;
+    }
+
+    /// What is filled becomes records.
+    bool publish() {
+      if (count_ == 0) return outcome_.error == errc::ok;
+      const std::span filled = std::span(words_).first(std::exchange(count_, 0));
+      outcome_.error = to_->publish(filled, [&](std::uint64_t offset) { note(record_position{partition_, offset}); });
+      to_->ring();
+      if (outcome_.error != errc::ok) sender_.last_failed_ = partition_;
+      return outcome_.error == errc::ok;
+    }
+
+   private:
+    static constexpr std::size_t most = 32;
+
+    [[gnu::always_inline]] void note(const record_position& at) noexcept {
+      if (outcome_.count < positions_.size()) positions_[outcome_.count] = at;
+      ++outcome_.count;
+    }
+
+    producer& sender_;
+    std::span<record_position> positions_;
+    batch_result outcome_;
+    storage::appender* to_ = nullptr;
+    std::uint32_t partition_ = 0;
+    std::size_t count_ = 0;
+    std::array<format::slot_word, most> words_;
+  };
 
   /// The key as it will stand in the log.
   bytes_view encoded(const key_argument& key) {
@@ -275,13 +418,11 @@ class producer {
     }
   }
 
-  std::uint32_t choose_partition(const std::optional<bytes_view>& key, std::uint64_t size,
-                                 const send_options& options) {
-    if (options.partition) return *options.partition;
+  [[gnu::always_inline]] std::uint32_t choose_partition(const std::optional<bytes_view>& key, std::uint64_t size) {
     if (options_.partitioner) [[unlikely]]
-      return options_.partitioner(key, partitions());
-    if (appenders_.size() == 1) return 0;
-    return key ? partition_of_key(*key, partitions()) : sticky_.choose(size);
+      return options_.partitioner(key, partitions_);
+    if (partitions_ == 1) return 0;
+    return key ? partition_of_key(*key, partitions_) : sticky_.choose(size);
   }
 
   /// Another than the current one where the topic is deleted already, so that the first send notices.
@@ -296,15 +437,14 @@ class producer {
     if (log_->closed()) return errc::closed;
     log_->refresh();
     add_appenders();
-    sticky_.spread_over(partitions());
     known_revision_ = seen;
     return errc::ok;
   }
   void add_appenders() {
-    while (appenders_.size() < log_->partitions()) {
-      appenders_.push_back(std::make_unique<storage::appender>(
-          log_->partition(static_cast<std::uint32_t>(appenders_.size())), options_.max_block));
+    for (; partitions_ < log_->partitions(); ++partitions_) {
+      appenders_.push_back(std::make_unique<storage::appender>(log_->partition(partitions_), options_.max_block));
     }
+    sticky_.spread_over(partitions_);
   }
 
   std::int64_t now() const noexcept {
@@ -318,15 +458,17 @@ class producer {
 
   std::shared_ptr<storage::topic_log> log_;
   producer_options options_;
-  sticky_partition sticky_;
+  // What every send uses.
   const sync::revision revision_;
   std::uint64_t known_revision_;
-  std::uint32_t last_failed_ = 0;  // partition
   const std::uint64_t max_record_bytes_;
   const timestamp_type timestamps_;
   const std::uint32_t generation_ = os::fork_generation();
-  std::vector<std::byte> key_scratch_;
+  std::uint32_t partitions_ = 0;
+  std::uint32_t last_failed_ = 0;  // partition
   std::vector<std::unique_ptr<storage::appender>> appenders_;
+  sticky_partition sticky_;
+  std::vector<std::byte> key_scratch_;
 };
 
 template <class Value, class Key>

@@ -11,6 +11,14 @@
 
 namespace leat {
 
+namespace detail {
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_no_value(errc code) {
+  throw leat::error(code, "result", detail::describe(code));
+}
+
+}  // namespace detail
+
 template <class T>
 class [[nodiscard]] result {
  public:
@@ -19,6 +27,9 @@ class [[nodiscard]] result {
     requires std::copy_constructible<T>
       : value_(value) {}
   result(errc code) noexcept : code_(code) {}
+  /// A value made in place.
+  template <class... Arguments>
+  explicit result(std::in_place_t, Arguments&&... arguments) : value_(std::forward<Arguments>(arguments)...) {}
 
   explicit operator bool() const noexcept { return code_ == errc::ok; }
   errc error() const noexcept { return code_; }
@@ -53,9 +64,9 @@ class [[nodiscard]] result {
   const T& operator*() const& { return value(); }
 
  private:
-  void require() const {
+  [[gnu::always_inline]] void require() const {
     if (code_ != errc::ok) [[unlikely]]
-      throw leat::error(code_, "result", "it holds no value");
+      detail::throw_no_value(code_);
   }
 
   T value_{};
@@ -74,7 +85,7 @@ class [[nodiscard]] result<void> {
 
   /// Throws leat::error unless it succeeded.
   void value() const {
-    if (code_ != errc::ok) throw leat::error(code_, "result", detail::describe(code_));
+    if (code_ != errc::ok) detail::throw_no_value(code_);
   }
 
  private:

@@ -62,10 +62,12 @@ const leat::topic_options unbounded{.segment_bytes = 16384, .retention = {.bytes
 
 TEST_CASE("a full device is a value and when there is room again the log goes on") {
   auto temporary = leat_tests::each_kind_of_store();
-  CAPTURE(temporary.store.path());
+  leat::topic_options options = unbounded;
+  options.single_writer = GENERATE(false, true);
+  CAPTURE(temporary.store.path(), *options.single_writer);
   CHECK(in_child([&]() -> std::string {
           const leat::store store = temporary.path().empty() ? leat::store::in_process() : temporary.store;
-          const auto topic = store.topic<std::uint64_t>("t", unbounded);
+          const auto topic = store.topic<std::uint64_t>("t", options);
           leat::producer out{topic};
           std::uint64_t sent = 0;
           for (; sent < 700; ++sent) (void)out.send(sent).value();

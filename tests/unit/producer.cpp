@@ -312,6 +312,41 @@ TEST_CASE("a batch may be any range and may be empty") {
   CHECK(topic.end_offset(0) == 1002);
 }
 
+TEST_CASE("a batch goes over the ends of segments, and others' records come between") {
+  const bool single_writer = GENERATE(false, true);
+  CAPTURE(single_writer);
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>(
+      "t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}, .single_writer = single_writer});
+  leat::producer out{topic};
+  leat::producer<int> other{topic};
+  std::vector<leat::record_position> positions(5000);
+  // A range during whose iteration records of its batch are filled and not published yet, and another producer appends.
+  const auto values = std::views::iota(0, 5000) | std::views::transform([&](int i) {
+                        if (!single_writer && i % 7 == 3) (void)other.send(-1).value();
+                        return i;
+                      });
+  const leat::batch_result result = out.send_batch(values, {}, positions);
+  CHECK(result.error == errc::ok);
+  REQUIRE(result.count == 5000);
+  leat::consumer in{topic, {.auto_offset_reset = leat::offset_reset::earliest}};
+  int next = 0;
+  int others = 0;
+  while (in.lag(0) != 0) {
+    for (const auto& record : in.poll()) {
+      if (record.value() == -1) {
+        ++others;
+      } else {
+        REQUIRE(record.value() == next);
+        REQUIRE(record.position() == positions[static_cast<std::size_t>(next)]);
+        ++next;
+      }
+    }
+  }
+  CHECK(next == 5000);
+  CHECK(others == (single_writer ? 0 : 714));
+}
+
 TEST_CASE("a batch that meets an error has appended what it counts") {
   auto temporary = leat_tests::temporary_store::in_process();
   const auto topic = temporary.store.topic<std::string>("t", {.max_record_bytes = 100});

@@ -357,6 +357,24 @@ TEST_CASE("of two appenders to a single-writer partition the first is the writer
   CHECK(values(files.partition()).back() == 2000);
 }
 
+TEST_CASE("a single writer leaves the seal of its predecessor, who died before the roll") {
+  const partition_files files(leat::topic_options{.segment_bytes = 16384, .single_writer = true});
+  const std::uint64_t records = GENERATE(as<std::uint64_t>{}, 0, 1, 7, 511);
+  CAPTURE(records);
+  {
+    appender before(files.partition());
+    if (records == 0) REQUIRE(take(before, 16).bytes != nullptr);
+    for (std::uint64_t i = 0; i < records; ++i) REQUIRE(append(before, i).value() == i);
+  }
+  pinned_segment first;
+  REQUIRE(files.partition().open(0, access::read_write, first) == partition::opened::pinned);
+  REQUIRE(first->slots().try_seal(records) == leat::format::slot_free);
+  appender after(files.other_partition());
+  for (std::uint64_t i = records; i < records + 600; ++i) REQUIRE(append(after, i).value() == i);
+  CHECK(first->slots().observe(records) == leat::format::slot_sealed);
+  CHECK(values(files.partition()) == numbers(0, records + 600));
+}
+
 TEST_CASE("an append rings for a sleeper and only for one") {
   for (const bool single_writer : {false, true}) {
     const partition_files files(leat::topic_options{.segment_bytes = 16384, .single_writer = single_writer});

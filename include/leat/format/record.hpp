@@ -58,6 +58,12 @@ constexpr std::uint64_t full_size(std::uint64_t value_bytes, std::uint64_t key_b
   return align_up(record_layout::key_at(value_bytes) + key_bytes + headers_bytes, record_alignment);
 }
 
+/// Of the record that `word` describes.
+constexpr std::uint64_t record_bytes(slot_word word) noexcept {
+  const std::uint64_t extent = slot_extent(word);
+  return is_kind(word, record_kind::compact) ? compact_size(extent) : extent * record_alignment;
+}
+
 inline constexpr std::uint64_t max_record_bytes = max_extent * record_alignment;
 
 /// Whether `word` is that of a record that lies between `begin` and `end` of its segment.

@@ -1,4 +1,4 @@
-// The clocks, and the pause of a spinning core.
+// The clocks.
 #pragma once
 
 #include <leat/types.hpp>
@@ -23,14 +23,6 @@ inline std::int64_t realtime_coarse() noexcept { return nanoseconds_of(CLOCK_REA
 inline timespec to_timespec(std::chrono::steady_clock::time_point t) noexcept {
   const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
   return {static_cast<time_t>(since / 1'000'000'000), static_cast<long>(since % 1'000'000'000)};
-}
-
-inline void pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");
-#endif
 }
 
 }  // namespace leat::os

@@ -12,6 +12,8 @@
 
 #include <leat/format/record.hpp>
 #include <leat/options.hpp>
+#include <leat/os/fork.hpp>
+#include <leat/os/processor.hpp>
 #include <leat/result.hpp>
 #include <leat/storage/partition.hpp>
 #include <leat/storage/preparation.hpp>
@@ -22,6 +24,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,16 +43,17 @@ struct room {
 class appender {
  public:
   explicit appender(partition& p, std::chrono::nanoseconds max_block = std::chrono::nanoseconds::zero())
-      : partition_(p),
+      : doorbell_(p.doorbell()),
+        partition_(p),
         max_block_(max_block),
         bell_(p.topic().bell),
-        doorbell_(p.doorbell()),
         wake_mask_(p.wake_mask()),
+        closed_(p.topic().closed),
+        takes_append_time_(p.topic().header.timestamps == static_cast<std::uint32_t>(timestamp_type::log_append_time)),
         geometry_(p.topic().geometry),
         max_chunk_(std::clamp<std::uint64_t>(geometry_.data_bytes() / 16, 64, max_chunk_bytes)) {
-    if (p.topic().header.single_writer != 0) {
-      ordering_ = os::join_global_barrier() ? ordering::alone : ordering::alone_fenced;
-    }
+    // Without the kernel's global barrier, a compare-exchange is the barrier that a plain store is not. (doorbell.hpp)
+    alone_ = is_single_writer() && os::join_global_barrier();
   }
 
   ~appender() { count(); }
@@ -59,43 +63,66 @@ class appender {
   /// A1. Room for `size` bytes (a multiple of 8), whose byte at `prefix` lies at a multiple of `alignment` in the file.
   /// Null: failure() says why (full, closed, not_the_writer); throws leat::error for what is rarer.
   [[gnu::always_inline]] std::byte* take(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment) {
-    const std::uint64_t begin = format::align_up(chunk_begin_ + prefix, alignment) - prefix;
+    const std::uint64_t begin = place(prefix, alignment);
     if (begin + size > chunk_end_) [[unlikely]]
       return take_from_new_chunk(size, prefix, alignment);
     chunk_begin_ = begin + size;
+    os::prefetch_for_write(bytes_ + begin + size + prefetched_bytes);
     return bytes_ + begin;
   }
+
+  /// Whether take() would find room in the chunk at hand: then it stays in the segment, and rooms taken before stay good.
+  bool has_room(std::uint64_t size, std::uint64_t prefix, std::uint64_t alignment) const noexcept {
+    return place(prefix, alignment) + size <= chunk_end_;
+  }
   errc failure() const noexcept { return failure_; }
+
+  /// The slot word of a record in this segment's room `at`.
+  [[gnu::always_inline]] format::slot_word slot_of(const std::byte* at, format::record_kind kind,
+                                                   std::uint64_t extent) const noexcept {
+    return format::make_slot(kind, static_cast<std::uint64_t>(at - bytes_), extent);
+  }
 
   /// What stood in the way at the last back_pressure.
   const std::string& cause() const noexcept { return cause_; }
 
-  bool takes_append_time() const noexcept {
-    return partition_.topic().header.timestamps == static_cast<std::uint32_t>(timestamp_type::log_append_time);
-  }
+  bool takes_append_time() const noexcept { return takes_append_time_; }
 
   /// forked or closed: nothing can be published.
-  errc barred() const noexcept {
-    if (partition_.topic().pins.forked()) return errc::forked;
-    return partition_.topic().closed.is_set() ? errc::closed : errc::ok;
+  [[gnu::always_inline]] errc barred() const noexcept {
+    if (os::fork_generation() != generation_) [[unlikely]]
+      return errc::forked;
+    return closed_.is_set() ? errc::closed : errc::ok;
   }
 
   /// Gives back the room taken last, which will not be published.
   void give_back(std::byte* at, std::uint64_t size) noexcept { give_back(room_at(at, size)); }
 
-  /// A3: makes the filled room, the last that was taken, a record, and gives its offset. `extent` is that of the slot word.
+  /// A3: makes a filled room of this segment a record, and gives its offset. `extent` is that of the slot word.
   /// A4 is left to the caller, who rings once behind the last record of a batch.
   [[gnu::always_inline]] result<std::uint64_t> publish(std::byte* at, std::uint64_t size, format::record_kind kind,
                                                        std::uint64_t extent) {
-    const auto position = static_cast<std::uint64_t>(at - bytes_);
-    const std::uint64_t slot = claim_slot(format::make_slot(kind, position, extent));
+    const std::uint64_t slot = claim_slot(slot_of(at, kind, extent));
     if (slot == none) [[unlikely]]
       return publish_further_on(room_at(at, size), kind, extent);
     return base_offset_ + slot;
   }
 
+  /// The same for several rooms, whose slot words are given, one after the other; calls `published(offset)` for each. Stops
+  /// at the first that fails.
+  template <class Published>
+  [[gnu::always_inline]] errc publish(std::span<const format::slot_word> words, const Published& published) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const std::uint64_t slot = claim_slot(words[i]);
+      if (slot == none) [[unlikely]]
+        return publish_further_on(words.subspan(i), published);
+      published(base_offset_ + slot);
+    }
+    return errc::ok;
+  }
+
   /// The same for room that was lent.
-  result<std::uint64_t> publish(const room& r, format::record_kind kind, std::uint64_t extent) {
+  [[gnu::always_inline]] result<std::uint64_t> publish(const room& r, format::record_kind kind, std::uint64_t extent) {
     return r.sequence == sequence_ ? publish(r.bytes, r.size, kind, extent) : publish_further_on(r, kind, extent);
   }
 
@@ -110,7 +137,12 @@ class appender {
       if (slot < next_slot_) break;
       if (!slots_.ends_at(next_slot_)) {
         if (slot > next_slot_) break;
-        const format::slot_word seen = try_slot(slot, format::make_slot(kind, r.position, extent));
+        const format::slot_word word = format::make_slot(kind, r.position, extent);
+        if (alone_) {  // so the free slot that was seen is free still
+          slots_.publish_alone(next_slot_++, word);
+          return expected;
+        }
+        const format::slot_word seen = slots_.try_publish(slot, word);
         if (seen == format::slot_free) {
           ++next_slot_;
           return expected;
@@ -124,12 +156,9 @@ class appender {
   }
 
   /// A4.
-  void ring() noexcept {
-    switch (ordering_) {
-      case ordering::shared: doorbell_.ring_if_armed(bell_, wake_mask_); break;
-      case ordering::alone: doorbell_.ring_if_armed_alone(bell_, wake_mask_); break;
-      case ordering::alone_fenced: doorbell_.ring_if_armed_fenced(bell_, wake_mask_); break;
-    }
+  [[gnu::always_inline]] void ring() noexcept {
+    if (const std::uint32_t seen = doorbell_.look(); sync::doorbell::is_armed(seen)) [[unlikely]]
+      wake(seen);
   }
 
   /// Seals the segment that is written, whoever writes it, and begins the next. Values: as take().
@@ -149,18 +178,18 @@ class appender {
   }
 
   /// Lends the room taken last: its segment stays mapped and pinned until it is given back, published or not.
-  room lend(std::byte* at, std::uint64_t size) {
-    lent_out_.reserve(lent_out_.size() + 1);  // so that leaving the segment cannot fail
+  [[gnu::always_inline]] room lend(std::byte* at, std::uint64_t size) {
+    if (lent_out_.capacity() == lent_out_.size()) [[unlikely]]
+      lent_out_.reserve(lent_out_.size() + 1);  // so that leaving the segment cannot fail
     ++lent_;
     return room_at(at, size);
   }
-  void lent_back(const room& r) noexcept {
-    if (r.sequence == sequence_) {
+  [[gnu::always_inline]] void lent_back(const room& r) noexcept {
+    if (r.sequence == sequence_) [[likely]] {
       --lent_;
-      return;
+    } else {
+      lent_back_later(r.sequence);
     }
-    const auto old = std::ranges::find(lent_out_, r.sequence, [](const auto& l) { return l.segment.sequence(); });
-    if (old != lent_out_.end() && --old->count == 0) lent_out_.erase(old);
   }
 
   /// Room that will not be published can be used again if nothing was taken since; otherwise it leaks until its segment
@@ -175,33 +204,48 @@ class appender {
   static constexpr std::uint64_t first_chunk = 256;
   static constexpr std::uint64_t max_chunk_bytes = 65'536;
   static constexpr int tries_before_search = 8;
+  // A line that a reader or another producer had is on its way here while the records before it are appended.
+  static constexpr std::uint64_t prefetched_bytes = 512;
+  static constexpr std::uint64_t prefetched_slots = 32;
   static constexpr std::uint64_t slots_at_once = 4096;  // cleared in some microseconds
   // While a group is waited for, this process looks itself: a commit rings for nobody.
   static constexpr std::chrono::nanoseconds shortest_nap{20'000};
   static constexpr std::chrono::nanoseconds longest_nap{1'000'000};
   static constexpr std::chrono::nanoseconds longest_block = std::chrono::hours(24 * 365);
 
-  enum class ordering { shared, alone, alone_fenced };
-
   struct lent_segment {
     pinned_segment segment;
     std::uint64_t count;
   };
 
-  format::slot_word try_slot(std::uint64_t i, format::slot_word word) const noexcept {
-    return ordering_ == ordering::shared ? slots_.try_publish(i, word) : slots_.publish_alone(i, word);
+  /// Where a room begins whose byte at `prefix` is aligned.
+  [[gnu::always_inline]] std::uint64_t place(std::uint64_t prefix, std::uint64_t alignment) const noexcept {
+    // Rooms are multiples of 8 bytes, so that nothing is to be done for most types.
+    if (alignment <= format::record_alignment && prefix % format::record_alignment == 0) return chunk_begin_;
+    return format::align_up(chunk_begin_ + prefix, alignment) - prefix;
   }
 
   /// A3: the slot that took `word`, or none: the segment has ended.
   [[gnu::always_inline]] std::uint64_t claim_slot(format::slot_word word) noexcept {
-    if (next_slot_ < slots_.size() && try_slot(next_slot_, word) == format::slot_free) [[likely]]
-      return next_slot_++;
+    const std::uint64_t slot = next_slot_;
+    slots_.prefetch_for_write(slot + prefetched_slots);
+    if (slot < slots_end_) [[likely]] {
+      if (alone_) {
+        next_slot_ = slot + 1;
+        slots_.publish_alone(slot, word);
+        return slot;
+      }
+      if (slots_.try_publish(slot, word) == format::slot_free) [[likely]] {
+        next_slot_ = slot + 1;
+        return slot;
+      }
+    }
     return claim_later_slot(word);
   }
 
   [[gnu::noinline]] std::uint64_t claim_later_slot(format::slot_word word) noexcept {
-    for (int tries = 1; next_slot_ < slots_.size(); ++tries) {
-      const format::slot_word seen = try_slot(next_slot_, word);
+    for (int tries = 1; next_slot_ < slots_end_; ++tries) {
+      const format::slot_word seen = slots_.try_publish(next_slot_, word);
       if (seen == format::slot_free) return next_slot_++;
       if (seen == format::slot_sealed) return none;
       ++contended_;
@@ -210,6 +254,15 @@ class appender {
     }
     return none;
   }
+
+  bool is_single_writer() const noexcept { return partition_.topic().header.single_writer != 0; }
+
+  [[gnu::noinline, gnu::cold]] void lent_back_later(std::uint64_t sequence) noexcept {
+    const auto old = std::ranges::find(lent_out_, sequence, [](const auto& l) { return l.segment.sequence(); });
+    if (old != lent_out_.end() && --old->count == 0) lent_out_.erase(old);
+  }
+
+  [[gnu::noinline, gnu::cold]] void wake(std::uint32_t seen) noexcept { doorbell_.ring(seen, bell_, wake_mask_); }
 
   room room_at(std::byte* at, std::uint64_t size) const noexcept {
     return {at, static_cast<std::uint64_t>(at - bytes_), size, sequence_};
@@ -227,6 +280,27 @@ class appender {
       const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
       if (slot != none) return base_offset_ + slot;
     }
+  }
+
+  /// The same for several; they lie in one segment, which is kept until the last has been carried on.
+  template <class Published>
+  [[gnu::noinline, gnu::cold]] errc publish_further_on(std::span<const format::slot_word> words,
+                                                       const Published& published) {
+    const std::byte* const segment = bytes_;
+    struct lending {
+      appender& of;
+      const room any;
+      ~lending() { of.lent_back(any); }
+    } const kept{*this, lend(bytes_, 0)};
+    for (const format::slot_word word : words) {
+      const std::uint64_t position = format::slot_position(word);
+      const room r{const_cast<std::byte*>(segment) + position, position, format::record_bytes(word), kept.any.sequence};
+      const auto offset =
+          publish_further_on(r, static_cast<format::record_kind>(format::slot_kind(word)), format::slot_extent(word));
+      if (!offset) return offset.error();
+      published(*offset);
+    }
+    return errc::ok;
   }
 
   /// The segment of `r` has ended: goes on to the next, and copies the filled record there. (S2 to S6.)
@@ -298,6 +372,7 @@ class appender {
 
   /// S1.
   void seal() noexcept {
+    slots_end_ = 0;  // should the roll fail, the next append tries it again
     for (;;) {
       next_slot_ = slots_.first_without_record(next_slot_);
       if (next_slot_ >= slots_.size()) return;
@@ -332,7 +407,7 @@ class appender {
 
   /// Begins with the partition's last segment, or its first where there is none.
   errc join() {
-    if (ordering_ != ordering::shared && !writer_right_) {
+    if (is_single_writer() && !writer_right_) {
       pins& locks = partition_.topic().pins;
       const std::uint64_t byte = writer_byte(partition_.id());
       if (locks.try_own(byte) != pins::refusal::none) return errc::not_the_writer;
@@ -356,6 +431,7 @@ class appender {
           }
           adopt(std::move(found), base);
           next_slot_ = slots_.first_without_record(0);
+          if (slots_.ends_at(next_slot_)) slots_end_ = 0;  // the writer before this one had come to a roll
           return errc::ok;
         }
         case partition::opened::absent:
@@ -451,6 +527,7 @@ class appender {
     segment_ = std::move(next);
     bytes_ = segment_->bytes();
     slots_ = segment_->slots();
+    slots_end_ = slots_.size();
     sequence_ = segment_.sequence();
     base_offset_ = base;
   }
@@ -481,15 +558,20 @@ class appender {
   std::uint64_t chunk_end_ = 0;
   sync::slot_array slots_;
   std::uint64_t next_slot_ = 0;  // all below hold records
+  std::uint64_t slots_end_ = 0;  // one more than the last that may be tried
   std::uint64_t base_offset_ = 0;
-  std::uint64_t sequence_ = no_segment;
-  ordering ordering_ = ordering::shared;
+  bool alone_ = false;  // nobody else publishes
+  const sync::doorbell doorbell_;
+  // What only a chunk, a roll or a ring uses.
   storage::partition& partition_;
   const std::chrono::nanoseconds max_block_;
   const sync::bell bell_;
-  const sync::doorbell doorbell_;
   const std::uint32_t wake_mask_;
-  // What only a chunk or a roll uses.
+  std::uint64_t sequence_ = no_segment;
+  std::uint64_t lent_ = 0;
+  const sync::flag closed_;
+  const std::uint32_t generation_ = os::fork_generation();
+  const bool takes_append_time_;
   const format::segment_geometry geometry_;
   const std::uint64_t max_chunk_;
   std::uint64_t chunk_size_ = std::min(first_chunk, max_chunk_);
@@ -500,7 +582,6 @@ class appender {
   std::string cause_;
   std::uint64_t counted_ = 0;  // of the chunk, bytes below are in the counter
   std::uint64_t contended_ = 0;
-  std::uint64_t lent_ = 0;
   pinned_segment segment_;
   std::vector<lent_segment> lent_out_;
   std::optional<preparation> preparation_;

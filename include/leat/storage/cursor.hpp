@@ -95,6 +95,12 @@ class cursor {
     return partition_.begun().observe_in_order() > segment_.sequence() + 1;
   }
 
+  /// Whether so many records are there, or the segment ends before: looks at one slot, which is not the next.
+  bool has_at_hand(std::uint64_t records) const noexcept {
+    const std::uint64_t last = index_ + records - 1;
+    return !located_ || last >= slots_.size() || slots_.observe(last) != format::slot_free;
+  }
+
   /// Ends the life of all runs returned before.
   void release() noexcept {
     lent_ = false;

@@ -7,6 +7,7 @@
 #include <leat/os/clock.hpp>
 #include <leat/os/fork.hpp>
 #include <leat/os/futex.hpp>
+#include <leat/os/processor.hpp>
 #include <leat/storage/cursor.hpp>
 #include <leat/storage/topic_log.hpp>
 #include <leat/sync/doorbell.hpp>
@@ -179,7 +180,7 @@ class reader {
       if (log->closed() && !attended_) [[unlikely]]
         return fail(errc::closed, log->path(), "the topic was deleted");
     }
-    for (int i = 0; i < pauses_; ++i) os::pause();
+    if (at_heels_of_ != nullptr) let_get_ahead();
     const errc outcome = collect();
     if (outcome != errc::ok || !parts_.empty() || timeout <= timeout.zero()) [[likely]]
       return outcome;
@@ -242,9 +243,14 @@ class reader {
 
  private:
   // A reader at the heels of a busy producer takes the slots' line from it at every look, which costs both more than the
-  // record. So after a poll that took several records and left none, the next lets the producer get ahead first, the longer
-  // the more often that happens. A reader that gets records one at a time is not delayed.
-  static constexpr int most_pauses = 16;
+  // record. So after a poll that took several records and left none, the next waits until the producer is some lines of
+  // slots ahead, and looks for that at a slot that the producer has not come to. Where that was in vain it asks for less;
+  // where even a line was too much, the producer is not that busy, and it is not tried for some time, the longer the more
+  // often it was. A reader that gets records one at a time is not delayed.
+  static constexpr std::uint64_t least_lead = 8;  // records: a line of slots
+  static constexpr std::uint64_t most_lead = 64;
+  static constexpr int most_pauses = 64;                  // some microseconds
+  static constexpr int longest_cool_down = 1024;          // polls
   static constexpr std::uint32_t most_records = 1 << 20;  // of one poll
   static constexpr std::uint64_t looks_without_pause = 32;
   static constexpr int looks_before_sleep = 100;
@@ -258,6 +264,7 @@ class reader {
     std::span<format::slot_word> room(words_);
     const std::size_t count = assigned_.size();
     std::size_t i = first_;
+    assigned* last = nullptr;
     for (std::size_t seen = 0; seen < count && !room.empty(); ++seen, i = after(i)) {
       assigned& a = *assigned_[i];
       if (a.paused) continue;
@@ -271,12 +278,33 @@ class reader {
       if (found->slots.empty()) continue;
       parts_.push_back({*found, a.cursor.of().id(), a.log.get()});
       room = room.subspan(found->slots.size());
+      last = &a;
     }
     first_ = i;
     const std::size_t taken = words_.size() - room.size();
-    const bool at_its_heels = taken > 1 && !room.empty();
-    pauses_ = at_its_heels ? std::min(pauses_ * 2 + 1, most_pauses) : 0;
+    at_heels_of_ = taken > 1 && !room.empty() ? last : nullptr;
     return errc::ok;
+  }
+
+  void let_get_ahead() noexcept {
+    if (cool_down_ != 0) {
+      --cool_down_;
+      return;
+    }
+    for (int i = 0; i < most_pauses; ++i) {
+      if (at_heels_of_->cursor.has_at_hand(lead_)) {
+        lead_ = std::min(lead_ * 2, most_lead);
+        in_vain_ = 0;
+        return;
+      }
+      os::pause();
+    }
+    if (lead_ > least_lead) {
+      lead_ /= 2;
+    } else {
+      in_vain_ = std::min(in_vain_ * 2 + 1, longest_cool_down);
+      cool_down_ = in_vain_;
+    }
   }
 
   std::size_t after(std::size_t i) const noexcept { return i + 1 < assigned_.size() ? i + 1 : 0; }
@@ -430,6 +458,7 @@ class reader {
   }
 
   void reassigned() {
+    at_heels_of_ = nullptr;
     parts_.clear();
     parts_.reserve(assigned_.size());
     first_ = 0;
@@ -452,7 +481,10 @@ class reader {
   std::vector<batch_part> parts_;
   std::size_t first_ = 0;  // where the next poll begins
   bool attended_ = false;
-  int pauses_ = 0;  // before the next poll looks
+  assigned* at_heels_of_ = nullptr;  // its producer
+  std::uint64_t lead_ = most_lead;
+  int in_vain_ = 0;
+  int cool_down_ = 0;
   std::uint32_t mask_ = 0;
   clock::duration dozed_{};
   std::string failed_path_;

@@ -65,37 +65,22 @@ class doorbell {
     }
   }
 
-  /// A4, and D1 to D4 where somebody sleeps. Right behind the publishing CAS.
-  void ring_if_armed(const bell& store_bell, std::uint32_t mask) const noexcept {
-    const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_seq_cst);
-    if ((seen & 1) != 0) [[unlikely]]
-      ring(seen, store_bell, mask);
-  }
-
-  /// A4 behind a plain store, in a process that has joined the global barrier: the compiler must not swap the two, the
-  /// processor may; the sleeper's barrier orders them.
-  void ring_if_armed_alone(const bell& store_bell, std::uint32_t mask) const noexcept {
+  /// A4: behind the publishing CAS; or, in a process that has joined the global barrier, behind a plain store. There the
+  /// compiler must not swap the two; the processor may, since the sleeper's barrier orders them.
+  [[gnu::always_inline]] std::uint32_t look() const noexcept {
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_relaxed);
-    if ((seen & 1) != 0) [[unlikely]]
-      ring(seen, store_bell, mask);
+    return std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_seq_cst);
   }
+  static constexpr bool is_armed(std::uint32_t seen) noexcept { return (seen & 1) != 0; }
 
-  /// The same where the process could not join: a read-modify-write is the barrier.
-  void ring_if_armed_fenced(const bell& store_bell, std::uint32_t mask) const noexcept {
-    const std::uint32_t seen = std::atomic_ref<std::uint32_t>(*word_).fetch_add(0, std::memory_order_seq_cst);
-    if ((seen & 1) != 0) [[unlikely]]
-      ring(seen, store_bell, mask);
-  }
-
- private:
-  [[gnu::noinline, gnu::cold]] void ring(std::uint32_t seen, const bell& store_bell,
-                                         std::uint32_t mask) const noexcept {
+  /// D1 to D4, for those who have armed it as it was seen.
+  void ring(std::uint32_t seen, const bell& store_bell, std::uint32_t mask) const noexcept {
     store_bell.ring(mask);
     wake_ups_.add(1);
     std::atomic_ref<std::uint32_t>(*word_).compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
   }
 
+ private:
   std::uint32_t* word_;
   counter wake_ups_;
 };

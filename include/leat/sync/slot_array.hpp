@@ -12,6 +12,7 @@
 #pragma once
 
 #include <leat/format/slot.hpp>
+#include <leat/os/processor.hpp>
 #include <leat/sync/words.hpp>
 
 #include <atomic>
@@ -48,14 +49,14 @@ class slot_array {
     return seen;
   }
 
-  /// The same where this producer is the only one: a plain store. The sleeper pays for the missing barrier, see doorbell.hpp.
-  format::slot_word publish_alone(std::uint64_t i, format::slot_word word) const noexcept {
-    const std::atomic_ref<std::uint64_t> slot(words_[i]);
-    // relaxed: only this producer writes here, save for what it left behind itself.
-    const format::slot_word seen = slot.load(std::memory_order_relaxed);
-    if (seen == format::slot_free) slot.store(word, std::memory_order_release);
-    return seen;
+  /// The same where this producer is the only one, which knows without a look that slot i is free: a plain store. The
+  /// sleeper pays for the missing barrier, see doorbell.hpp.
+  void publish_alone(std::uint64_t i, format::slot_word word) const noexcept {
+    std::atomic_ref<std::uint64_t>(words_[i]).store(word, std::memory_order_release);
   }
+
+  /// For a slot that will be published soon. `i` may lie behind the end.
+  [[gnu::always_inline]] void prefetch_for_write(std::uint64_t i) const noexcept { os::prefetch_for_write(words_ + i); }
 
   /// Ends the segment at slot i if it is free; otherwise gives what is there. (S1)
   format::slot_word try_seal(std::uint64_t i) const noexcept { return try_publish(i, format::slot_sealed); }
