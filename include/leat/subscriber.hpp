@@ -19,7 +19,7 @@
 // Crash      as a member of a group that dies: what it had not committed is processed again, by others.
 // Fork       the child has none of its threads: there, wait() throws forked, and destroying it does nothing.
 // Cost       an allocation and a copy of each record, so that a slow worker neither ends with the next poll nor keeps segments
-//            from being reused; and two hand-overs between threads. Some 200 ns a record. Idle, it sleeps as a consumer does.
+//            from being reused; and two hand-overs between threads. Idle, it sleeps as a consumer does.
 #pragma once
 
 #include <leat/async/completed_prefix.hpp>
