@@ -433,7 +433,8 @@ class subscriber {
       const storage::reader::vigil v = in.begin_vigil();
       if (v.over || stopping.stop_requested()) return;
       clock::time_point until = std::min(v.until, next_commit);
-      if (in_flight != 0) until = std::min(until, clock::now() + std::max(options.commit_interval, shortest_rest));
+      if (in_flight != 0)
+        until = std::min(until, later(clock::now(), std::max(options.commit_interval, shortest_rest)));
       if (v.rings) {
         files->bell().wait(v.noted, v.mask, until);
       } else {
@@ -450,7 +451,7 @@ class subscriber {
           --c.of->in_flight;
           if (c.what == outcome::processed) c.of->prefix.complete(c.number);
           if (c.what == outcome::processed && next_commit == clock::time_point::max() && commits()) {
-            next_commit = std::max(clock::now(), last_commit + options.commit_interval);
+            next_commit = std::max(clock::now(), later(last_commit, options.commit_interval));
           }
         }
         in_flight_seen.store(in_flight, std::memory_order_relaxed);
@@ -620,9 +621,7 @@ class subscriber {
     /// False: it is not to be tried again.
     bool wait_before_next(const tenure& t, std::chrono::nanoseconds backoff) {
       const auto ends = [&] { return stopping.stop_requested() || t.hurried || t.dropped; };
-      const clock::time_point now = clock::now();
-      const clock::time_point until =
-          backoff < clock::time_point::max() - now ? now + backoff : clock::time_point::max();
+      const clock::time_point until = later(clock::now(), backoff);
       std::unique_lock lock(mutex);
       return !changed.wait_until(lock, until, ends);
     }
@@ -666,6 +665,11 @@ class subscriber {
       if (!sent) {
         throw error(sent.error(), files->topics().path(options.dead_letter_topic), "the dead letter could not be sent");
       }
+    }
+
+    /// Not beyond what the clock can say: intervals may be leat::forever.
+    static clock::time_point later(clock::time_point from, std::chrono::nanoseconds by) noexcept {
+      return by < clock::time_point::max() - from ? from + by : clock::time_point::max();
     }
 
     static constexpr int looks_before_sleep = 100;

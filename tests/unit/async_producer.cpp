@@ -12,6 +12,7 @@
 #include <cstring>
 #include <future>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -71,21 +72,24 @@ class held_sender {
  public:
   template <class Producer>
   explicit held_sender(Producer& out) {
-    const auto held = out.send_then(leat::null, "held", [this](const auto&) {
-      begun_.count_down();
-      go_on_.wait();
+    const auto held = out.send_then(leat::null, "held", [latches = latches_](const auto&) {
+      latches->begun.count_down();
+      latches->go_on.wait();
     });
     REQUIRE(held);
-    begun_.wait();
+    latches_->begun.wait();
   }
   ~held_sender() { let_go(); }
   void let_go() {
-    if (!std::exchange(gone_, true)) go_on_.count_down();
+    if (!std::exchange(gone_, true)) latches_->go_on.count_down();
   }
 
  private:
-  std::latch begun_{1};
-  std::latch go_on_{1};
+  struct both {
+    std::latch begun{1};
+    std::latch go_on{1};
+  };
+  std::shared_ptr<both> latches_ = std::make_shared<both>();  // the callback may still be leaving when this one is gone
   bool gone_ = false;
 };
 
