@@ -93,6 +93,10 @@ class consumer {
     return batch_type(state_->reader, outcome);
   }
 
+  /// For those who do not wait in poll(), when a poll has returned nothing; see event_notifier.hpp. `waits_at` is where.
+  storage::reader::vigil begin_vigil() { return state_->reader.begin_vigil(state_->member.get()); }
+  const std::shared_ptr<storage::store_files>& waits_at() const noexcept { return state_->store; }
+
   // --- groups ---
 
   /// Reads these topics with the group, from the next poll on; replaces what it was subscribed to. A topic that does not

@@ -1,4 +1,5 @@
-// leat: a log in shared memory. This header is the whole library.
+// leat: a log in shared memory. This header is the whole library, but for what needs moodycamel::ConcurrentQueue:
+// async_producer.hpp and subscriber.hpp.
 //
 // Start with store.hpp; then topic.hpp, producer.hpp and consumer.hpp. docs/architecture.md is the map of the rest.
 #pragma once
@@ -8,6 +9,7 @@
 #include <leat/codec.hpp>
 #include <leat/consumer.hpp>
 #include <leat/error.hpp>
+#include <leat/event_notifier.hpp>
 #include <leat/headers.hpp>
 #include <leat/housekeeper.hpp>
 #include <leat/loan.hpp>

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,21 @@ class record_view {
   /// The value, read in place. Throws leat::error where it is null, or is not what Value's codec writes.
   value_output value() const { return codec<Value>::decode(require(value_bytes(), "value")); }
   key_output key() const { return codec<Key>::decode(require(key_bytes(), "key")); }
+
+  /// For a copy of the whole, see async/kept_record.hpp: its bytes, and where among them the value begins.
+  std::size_t extent() const noexcept {
+    return is_compact() ? format::compact_prefix + format::slot_extent(word_)
+                        : format::slot_extent(word_) * format::record_alignment;
+  }
+  std::size_t value_at() const noexcept {
+    return format::record_layout::value_at(is_compact() ? format::record_kind::compact : format::record_kind::full);
+  }
+  /// Copies extent() bytes to `segment` + `position`, a multiple of 8. Returns the word of a record that lies there.
+  format::slot_word copy_to(std::byte* segment, std::uint64_t position) const noexcept {
+    std::memcpy(segment + position, record_, extent());
+    const auto kind = is_compact() ? format::record_kind::compact : format::record_kind::full;
+    return format::make_slot(kind, position, format::slot_extent(word_));
+  }
 
   /// Empty: null.
   std::optional<bytes_view> value_bytes() const {

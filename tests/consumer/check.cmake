@@ -24,6 +24,7 @@ foreach(own leat/tests leat/examples leat/bench leat/leatConfig.cmake)
 endforeach()
 
 execute_process(COMMAND "${WORK_DIR}/build/consumer" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${WORK_DIR}/build/async_consumer" COMMAND_ERROR_IS_FATAL ANY)
 if(NOT output MATCHES "^${LEAT_VERSION}\n")
     message(FATAL_ERROR "the consumer printed \"${output}\" instead of the version ${LEAT_VERSION}")
 endif()

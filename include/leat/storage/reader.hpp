@@ -193,6 +193,30 @@ class reader {
     for (const auto& a : assigned_) a->cursor.release();
   }
 
+  /// For those who wait elsewhere than in poll(), when a poll has found nothing.
+  struct vigil {
+    bool over = true;    // a poll would find something now
+    bool rings = false;  // the bell will tell: wait(noted, mask, until), in any thread. Else there is only `until`
+    std::uint32_t noted = 0;
+    std::uint32_t mask = 0;
+    clock::time_point until{};  // poll again then, whatever happens
+  };
+
+  /// W1 to W3; W4 is the caller's.
+  vigil begin_vigil(const attendant* attending) {
+    if (os::fork_generation() != generation_) return {};  // which a poll will tell
+    const clock::time_point now = clock::now();
+    vigil v;
+    v.noted = store_->bell().note();
+    v.mask = mask_ != 0 ? mask_ : ~std::uint32_t{0};
+    const bool nothing_to_hear = mask_ == 0 && attending == nullptr;
+    v.rings = !nothing_to_hear && store_->writable() && arm();
+    v.until = now + (v.rings || nothing_to_hear ? clock::duration(longest_sleep) : clock::duration(longest_doze));
+    if (attending != nullptr) v.until = std::min(v.until, attending->due());
+    v.over = has_something(attending);
+    return v;
+  }
+
   std::span<const batch_part> parts() const noexcept { return parts_; }
 
   /// What the last failing poll found, and where.
@@ -391,15 +415,21 @@ class reader {
     const std::uint32_t noted = store_->bell().note();
     if (mask_ == 0 && attending == nullptr) return std::this_thread::sleep_until(until);  // nothing is assigned
     if (!arm()) return doze(until);
-    for (const auto& a : assigned_) {
-      if (!a->paused && a->cursor.ready()) return;
-    }
-    for (const auto& log : logs_) {
-      if (log->closed()) return;
-    }
-    if (attending != nullptr && attending->stirred()) return;
+    if (has_something(attending)) return;
     store_->bell().wait(noted, mask_ != 0 ? mask_ : ~std::uint32_t{0}, until);
     dozed_ = {};
+  }
+
+  /// W3.
+  bool has_something(const attendant* attending) const {
+    for (const auto& a : assigned_) {
+      if (!a->paused && a->cursor.ready()) return true;
+    }
+    for (const auto& log : logs_) {
+      if (log->closed()) return true;
+    }
+    if (following_ != nullptr && following_->revision().observe() != following_revision_) return true;
+    return attending != nullptr && attending->stirred();
   }
 
   /// W2. False where producers would not see it: a topic is read-only for this process, or has a single writer and the
