@@ -1,7 +1,8 @@
 // What a consumer group costs: commits and polls in one process, then how soon the partitions of a killed member are read
 // again, and what members cost that wait.
 
-#include "support/two_processes.hpp"
+#include "support/figures.hpp"
+#include "support/processes.hpp"
 
 #include <benchmark/benchmark.h>
 #include <leat/leat.hpp>
