@@ -116,32 +116,49 @@ double queue_together(unsigned producers, const effort& effort) {
   return sum;
 }
 
-/// Times of single appends. With segments so small that one in a few hundred appends rolls, and as large as never to roll.
-histogram single_appends(bool rolls, bool single_writer, const effort& effort) {
+enum class appends { that_roll, that_do_not };
+
+/// Times of single appends, in steady state and small segments: those that begin a segment, or all others. What prepares the next
+/// segment is among the others. Which they are is looked up behind each append, and not timed.
+histogram single_appends(appends which, bool single_writer, const effort& effort) {
+  constexpr std::uint64_t segment_bytes = 256 << 10;
   const temporary_store guard;
-  leat::topic_options options{.segment_bytes = rolls ? 64 << 10 : 256 << 20,
-                              .retention = {.bytes = rolls ? 256 << 10 : 512 << 20},
-                              .expected_record_bytes = record_bytes + leat::format::compact_prefix,
-                              .single_writer = single_writer};
-  const auto topic = guard.store.topic<payload>("appends", options);
+  const auto topic = guard.store.topic<payload>(
+      "appends", {.segment_bytes = segment_bytes,
+                  .retention = {.bytes = 4 * segment_bytes},
+                  .expected_record_bytes = static_cast<std::uint32_t>(record_bytes + leat::format::compact_prefix),
+                  .single_writer = single_writer});
   leat::producer out{topic};
   message_source<record_bytes> source(0);
-  const auto append = [&](const payload& value) {
-    const std::uint64_t begin = ticks::read();
-    out.send(value, at_epoch).value();
-    return ticks::read() - begin;
-  };
-  // Where nothing rolls, pages are new: they are touched by a first producer, whose records a new topic would not have. So the
-  // largest part of the segment is left alone, and what the measured appends use is read once before.
+  leat::storage::partition& partition = topic.log()->partition(0);
   histogram latencies;
   (void)ticks::nanoseconds(1);
-  if (rolls) {
-    for (int i = 0; i < 50'000; ++i) (void)append(source.one());
-  } else {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(guard.store.path())) (void)entry;
-  }
+  while (source.sent() < 8 * segment_bytes / record_bytes) out.send(source.one(), at_epoch).value();
+  auto segments = partition.segments();
   for (const auto until = now() + effort.measured.count(); now() < until;) {
-    for (int i = 0; i < 256; ++i) latencies.record(ticks::nanoseconds(append(source.one())));
+    for (int i = 0; i < 256; ++i) {
+      const payload& value = source.one();
+      const std::uint64_t begin = ticks::read();
+      out.send(value, at_epoch).value();
+      const std::uint64_t end = ticks::read();
+      const auto after = partition.segments();
+      if ((after.begun != segments.begun) == (which == appends::that_roll))
+        latencies.record(ticks::nanoseconds(end - begin));
+      segments = after;
+    }
+  }
+  return latencies;
+}
+
+/// What the two reads of the counter take that are in each of the times above.
+histogram nothing(const effort& effort) {
+  histogram latencies;
+  (void)ticks::nanoseconds(1);
+  for (const auto until = now() + effort.measured.count(); now() < until;) {
+    for (int i = 0; i < 256; ++i) {
+      const std::uint64_t begin = ticks::read();
+      latencies.record(ticks::nanoseconds(ticks::read() - begin));
+    }
   }
   return latencies;
 }
@@ -149,3 +166,46 @@ histogram single_appends(bool rolls, bool single_writer, const effort& effort) {
 }  // namespace
 
 }  // namespace bench
+
+int main(int argc, char** argv) {
+  using namespace bench;
+  suite all("appends", argc, argv);
+  for (const bool single_writer : {false, true}) {
+    const std::string writers = single_writer ? "single writer" : "any writers";
+    const log_choice choice{.single_writer = single_writer};
+    const auto subject_of = [&](const char* how) {
+      return subject{.kind = "append", .name = "leat", .variant = writers + how, .unit = "ns", .bytes = record_bytes};
+    };
+    all.add(subject_of(""), [=](const effort& e) { return alone<sending::single>(choice, e); });
+    all.add(subject_of(", batches"), [=](const effort& e) { return alone<sending::batch>(choice, e); });
+    all.add(subject_of(", claimed"), [=](const effort& e) { return alone<sending::claim>(choice, e); });
+    for (const appends which : {appends::that_do_not, appends::that_roll}) {
+      all.add_latencies({.kind = "roll",
+                         .name = "leat",
+                         .variant = writers + (which == appends::that_roll ? ", appends that roll" : ", all others"),
+                         .unit = "ns",
+                         .bytes = record_bytes},
+                        [=](const effort& e) { return single_appends(which, single_writer, e); });
+    }
+  }
+  all.add_latencies({.kind = "roll", .name = "reading the clock twice", .unit = "ns", .bytes = record_bytes}, nothing);
+  for (unsigned producers = 1; producers <= std::min(cores(), 4U); ++producers) {
+    const auto subject_of = [&](const char* name, const char* variant) {
+      return subject{.kind = "append_together",
+                     .name = name,
+                     .variant = variant,
+                     .unit = "M/s",
+                     .bytes = record_bytes,
+                     .producers = producers};
+    };
+    all.add(subject_of("leat", "any writers"),
+            [=](const effort& e) { return together<sending::single>(producers, e); });
+    all.add(subject_of("leat", "any writers, batches"),
+            [=](const effort& e) { return together<sending::batch>(producers, e); });
+    all.add(subject_of("ConcurrentQueue", "tokens"),
+            [=](const effort& e) { return queue_together<false>(producers, e); });
+    all.add(subject_of("ConcurrentQueue", "tokens, bulk"),
+            [=](const effort& e) { return queue_together<true>(producers, e); });
+  }
+  return all.run();
+}

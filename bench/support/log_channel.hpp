@@ -131,6 +131,7 @@ class log_channel {
 
   sender_type sender(unsigned) const { return sender_type(*this); }
   receiver_type receiver(unsigned) const { return receiver_type(*this); }
+  std::string path() const { return store_.store.path(); }
 
  private:
   static constexpr std::uint64_t footprint =
