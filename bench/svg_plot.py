@@ -105,7 +105,7 @@ def plot(title, subtitle, lines, x_label, y_label, x_ticks, y_log, y_name=number
                 out.append(f'<circle cx="{x_at(p):.1f}" cy="{y_at(v):.1f}" r="{line.width + 1:.1f}" fill="{line.colour}"/>')
         x = x_at(line.points[-1][0])
         out.append(f'<path d="M{x:.1f} {end:.1f}L{right + 12} {label:.1f}" fill="none" stroke="{line.colour}" '
-                   f'stroke-width="0.7"/>')
+                   f'stroke-width="0.7" stroke-dasharray="1 3"/>')
         weight = ' font-weight="600"' if line.width > 2 else ""
         out.append(f'<text x="{right + 16}" y="{label + 4:.1f}" {FONT} font-size="12"{weight} '
                    f'fill="{line.colour}">{escape(line.name)}</text>')

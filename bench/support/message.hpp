@@ -61,29 +61,26 @@ class message_source {
   }
 
   /// The next one.
-  const message<Bytes>& one() noexcept {
-    const std::size_t i = next_ % few;
-    number(i);
-    return messages_[i];
-  }
+  const message<Bytes>& one() noexcept { return messages_[take()]; }
   /// The next `batch`.
   std::span<const message<Bytes>> many() noexcept {
-    for (std::size_t i = 0; i < batch; ++i) number(i);
+    for (std::size_t i = 0; i < batch; ++i) number(i, next_++);
+    numbered_ = next_;
     return messages_;
   }
   /// One that says that the phase is over; it has a number like any other.
   const message<Bytes>& last() noexcept {
-    number(0);
-    messages_[0].words.front() |= last_of_phase;
-    messages_[0].words.back() -= last_of_phase;
-    return messages_[0];
+    message<Bytes>& m = messages_[take()];
+    m.words.front() |= last_of_phase;
+    m.words.back() -= last_of_phase;
+    return m;
   }
   /// One that carries a time.
   const message<Bytes>& timed(std::int64_t time) noexcept {
-    const std::size_t i = next_ % few;
+    const std::size_t i = take();
     rest_[i] += messages_[i].words[1] - static_cast<std::uint64_t>(time);
     messages_[i].words[1] = static_cast<std::uint64_t>(time);
-    number(i);
+    number(i, next_ - 1);
     return messages_[i];
   }
   std::uint64_t sent() const noexcept { return next_ & (numbered(1, 0) - 1); }
@@ -91,15 +88,23 @@ class message_source {
  private:
   static constexpr std::size_t few = std::clamp<std::size_t>(8192 / Bytes, 2, batch);
 
-  void number(std::size_t i) noexcept {
-    messages_[i].words.front() = next_;
-    messages_[i].words.back() = rest_[i] - next_;
-    ++next_;
+  /// Some messages get their numbers ahead of their turn: a copy that reads 16 bytes or more at once would wait for a word that
+  /// was stored just before it.
+  static constexpr std::uint64_t ahead = few / 2;
+
+  std::size_t take() noexcept {
+    for (; numbered_ <= next_ + ahead; ++numbered_) number(numbered_ % few, numbered_);
+    return next_++ % few;
+  }
+  void number(std::size_t i, std::uint64_t n) noexcept {
+    messages_[i].words.front() = n;
+    messages_[i].words.back() = rest_[i] - n;
   }
 
   std::array<message<Bytes>, batch> messages_;
   std::array<std::uint64_t, batch> rest_;
   std::uint64_t next_;
+  std::uint64_t numbered_ = next_;
 };
 
 /// What a receiver knows: which number comes next from each producer.
