@@ -1,7 +1,9 @@
 // What a consumer group costs: commits and polls in one process, then how soon the partitions of a killed member are read
 // again, and what members cost that wait.
 
-#include "support/two_processes.hpp"
+#include "support/clock.hpp"
+#include "support/figures.hpp"
+#include "support/processes.hpp"
 
 #include <benchmark/benchmark.h>
 #include <leat/leat.hpp>
@@ -241,7 +243,7 @@ double idle_percent(std::uint32_t members, std::chrono::milliseconds time) {
 }
 
 void report_processes(bool quick) {
-  const int kills = quick ? 50 : 500;
+  const int kills = quick ? 20 : 200;
   std::printf(
       "\nFrom SIGKILL of a member to the first poll that returns its partition's records, %d kills each; "
       "milliseconds\n\n",
@@ -255,7 +257,7 @@ void report_processes(bool quick) {
   print("survivor spins", leat::wait_strategy::spin);
   std::printf("%-64s %10s\n", "Kafka's session.timeout.ms, configured default, not measured", "45000");
 
-  const std::chrono::milliseconds time = quick ? 1s : 5s;
+  const std::chrono::milliseconds time = quick ? 300ms : 3s;
   std::printf("\nA member that blocks while there is nothing to read; percent of a core\n\n");
   for (const std::uint32_t members : {1U, 2U, 8U}) {
     std::printf("%u %-62s %10.2f\n", members, members == 1 ? "member" : "members, each a process",
