@@ -141,6 +141,26 @@ TEST_CASE("an assignment that rests on a deleted topic does not stand for anothe
   CHECK(poll_until([&] { return one.owned().empty() && two.owned().size() == 2; }, one, two));
 }
 
+TEST_CASE("nor does one that rests on a topic that was gone before its owner had seen it") {
+  auto temporary = leat_tests::each_kind_of_store();
+  CAPTURE(temporary.store.path());
+  member one{temporary.store, of_group()};
+  leat::consumer<double> two{temporary.store, of_group()};
+  one.subscribe_pattern("t");
+  two.subscribe_pattern("t");
+  CHECK(poll_until([&] { return group_of(temporary)->members().size() == 2; }, one, two));
+  const auto group = group_of(temporary);
+  leat::group::agreed_assignment past;
+  past.topics["t"] = {"0123456789abcdef0123456789abcdef", 2};
+  for (const auto& m : group->members()) {
+    past.of_members[m->number()] = m->id() == one.member_id() ? partitions{{"t", 0}, {"t", 1}} : partitions{};
+  }
+  group->advance_generation();
+  group->publish(group->generation().observe(), past);
+  (void)temporary.store.topic<double>("t", {.partitions = 2});
+  CHECK(poll_until([&] { return two.owned().size() == 2; }, one, two));
+}
+
 TEST_CASE("what a listener throws over deleted topics keeps nothing of them") {
   auto temporary = leat_tests::each_kind_of_store();
   CAPTURE(temporary.store.path());
