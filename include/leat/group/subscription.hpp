@@ -81,7 +81,7 @@ class subscription {
         }
         open(name);  // throws now rather than at a poll
       }
-      std::ranges::sort(asked);
+      std::sort(asked.begin(), asked.end());
       asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
     }
     filter_ = topic_filter(std::move(asked), is_pattern, store.topics().path(""));
@@ -127,12 +127,12 @@ class subscription {
   }
 
   bool is_losing_a_topic() const {
-    return std::ranges::any_of(logs_, [](const auto& l) { return !l.second->is_there(); });
+    return std::any_of(logs_.begin(), logs_.end(), [](const auto& l) { return !l.second->is_there(); });
   }
 
   /// The topics and numbers of partitions on which an assignment rests are those that are here.
   bool matches(const std::map<std::string, std::uint32_t>& topics) const {
-    return std::ranges::all_of(logs_, [&](const auto& l) {
+    return std::all_of(logs_.begin(), logs_.end(), [&](const auto& l) {
       const auto found = topics.find(l.first);
       return found != topics.end() && found->second == l.second->partitions();
     });
