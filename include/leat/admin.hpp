@@ -210,7 +210,7 @@ class admin {
   std::vector<std::string> groups() const {
     std::vector<std::string> names = files_->groups().list();
     std::erase_if(names, [](const std::string& n) { return n.starts_with('~'); });
-    std::ranges::sort(names);
+    std::sort(names.begin(), names.end());
     return names;
   }
 

@@ -175,7 +175,7 @@ class consumer {
     state_->reader.assign(log_, partitions);
     if (options_.group.empty()) return;
     for (const std::uint32_t id : partitions) {
-      if (std::ranges::find(before, id) != before.end()) continue;
+      if (std::find(before.begin(), before.end(), id) != before.end()) continue;
       if (const auto offset = committed(id)) seek({id, offset->offset});
     }
   }

@@ -91,7 +91,7 @@ struct segment_geometry {
 /// Checksum of a header that begins with immutable fields and keeps the sum behind them.
 template <class Header>
 std::uint32_t header_checksum(const Header& header) noexcept {
-  return crc32c(std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
+  return crc32c({reinterpret_cast<const std::byte*>(&header), offsetof(Header, checksum)});
 }
 
 }  // namespace leat::format

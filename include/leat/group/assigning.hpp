@@ -82,7 +82,7 @@ inline agreed_assignment compute_assignment(const group_files& group,
     const auto offsets = log->find_group(group.name());
     if (offsets == nullptr) continue;
     for (std::uint32_t id = 0; id < std::min(log->partitions(), offsets->capacity()); ++id) {
-      const auto owner = std::ranges::find(numbers, offsets->owner(id).member);
+      const auto owner = std::find(numbers.begin(), numbers.end(), offsets->owner(id).member);
       if (owner == numbers.end()) continue;
       members[static_cast<std::size_t>(owner - numbers.begin())].owned.push_back({name, id});
     }

@@ -55,7 +55,7 @@ inline assignment assign_round_robin(std::span<const group_member> members,
   std::uint32_t turn = 0;  // a rank, or one past the last
   for (std::uint32_t p = 0; p < n.partitions(); ++p) {
     const auto& subscribers = n.topics()[n.topic_of(p)].subscribers;
-    const auto next = std::ranges::lower_bound(subscribers, turn);
+    const auto next = std::lower_bound(subscribers.begin(), subscribers.end(), turn);
     const std::uint32_t rank = next == subscribers.end() ? subscribers.front() : *next;
     result[rank].push_back(p);
     turn = rank + 1;

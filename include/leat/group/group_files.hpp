@@ -135,7 +135,7 @@ class group_files {
       }
       found.push_back(std::move(member));
     }
-    std::ranges::sort(found, {}, [](const auto& m) { return m->number(); });
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a->number() < b->number(); });
     return found;
   }
 

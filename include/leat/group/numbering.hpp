@@ -36,7 +36,8 @@ class numbering {
             bool (*before)(const group_member&, const group_member&))
       : members_(members), by_rank_(members.size()) {
     std::iota(by_rank_.begin(), by_rank_.end(), std::size_t{0});
-    std::ranges::sort(by_rank_, [&](std::size_t a, std::size_t b) { return before(members_[a], members_[b]); });
+    std::sort(by_rank_.begin(), by_rank_.end(),
+              [&](std::size_t a, std::size_t b) { return before(members_[a], members_[b]); });
     find_subscribers(partitions);
     for (std::uint32_t t = 0; t < topics_.size(); ++t) {
       topics_[t].first = static_cast<std::uint32_t>(topic_of_.size());
@@ -55,7 +56,9 @@ class numbering {
 
   /// The number of a partition; nothing if it does not exist or nobody is subscribed to its topic.
   std::optional<std::uint32_t> find(const topic_partition& p) const {
-    const auto topic = std::ranges::lower_bound(topics_, std::string_view(p.topic), {}, &subscribed_topic::name);
+    const auto topic =
+        std::lower_bound(topics_.begin(), topics_.end(), p.topic,
+                         [](const subscribed_topic& t, const std::string& name) { return t.name < name; });
     if (topic == topics_.end() || topic->name != p.topic || p.partition >= topic->partitions) return std::nullopt;
     return topic->first + p.partition;
   }

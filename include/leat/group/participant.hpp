@@ -320,8 +320,9 @@ class participant final : public storage::attendant {
 
   bool is_alone() const {
     const std::int64_t now = os::monotonic_coarse();
-    return std::ranges::none_of(group_->members(),
-                                [&](const auto& m) { return m->number() != member_->number() && m->is_alive(now); });
+    const auto members = group_->members();
+    return std::none_of(members.begin(), members.end(),
+                        [&](const auto& m) { return m->number() != member_->number() && m->is_alive(now); });
   }
 
   // --- the others ---
@@ -453,13 +454,13 @@ class participant final : public storage::attendant {
   void give_up_all_but(const std::vector<topic_partition>& target) {
     std::vector<topic_partition> leaving;
     for (const tenure& t : tenures_) {
-      if (std::ranges::none_of(target, [&](const topic_partition& p) { return is(t, p); })) {
+      if (std::none_of(target.begin(), target.end(), [&](const topic_partition& p) { return is(t, p); })) {
         leaving.push_back({t.log->name(), t.partition});
       }
     }
     if (leaving.empty()) return;
     const auto goes = [&](const tenure& t) {
-      return std::ranges::any_of(leaving, [&](const topic_partition& p) { return is(t, p); });
+      return std::any_of(leaving.begin(), leaving.end(), [&](const topic_partition& p) { return is(t, p); });
     };
     for (tenure& t : tenures_) {
       if (goes(t) && options_.enable_auto_commit) commit_position(t);
@@ -490,8 +491,8 @@ class participant final : public storage::attendant {
         const format::owner_value owner = offsets->owner(id);
         if (owner.member != member_->number()) continue;
         const topic_partition p{name, id};
-        const bool known = std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
-        const bool wanted = std::ranges::find(target, p) != target.end();
+        const bool known = std::any_of(tenures_.begin(), tenures_.end(), [&](const tenure& t) { return is(t, p); });
+        const bool wanted = std::find(target.begin(), target.end(), p) != target.end();
         if (!known && !wanted && offsets->release(id, owner.epoch, owner.member)) released = true;
       }
     }

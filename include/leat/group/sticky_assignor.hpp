@@ -23,8 +23,14 @@ namespace leat::group {
 
 inline bool smaller_id_first(const group_member& a, const group_member& b) { return a.id < b.id; }
 
+template <class Key>
+void sort_by_key(std::vector<std::uint32_t>& numbers, Key key) {
+  std::sort(numbers.begin(), numbers.end(), [&](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });
+}
+
 inline bool equal_subscriptions(const numbering& n) {
-  return std::ranges::all_of(n.topics(), [&](const auto& topic) { return topic.subscribers.size() == n.members(); });
+  return std::all_of(n.topics().begin(), n.topics().end(),
+                     [&](const auto& topic) { return topic.subscribers.size() == n.members(); });
 }
 
 /// What the members own now, as far as it exists and they are still subscribed to it.
@@ -38,7 +44,8 @@ struct present_owners {
       for (const topic_partition& listed : n.member(rank).owned) {
         const auto p = n.find(listed);
         if (!p) continue;
-        if (!std::ranges::binary_search(n.topics()[n.topic_of(*p)].subscribers, rank)) {
+        const auto& subscribers = n.topics()[n.topic_of(*p)].subscribers;
+        if (!std::binary_search(subscribers.begin(), subscribers.end(), rank)) {
           unsubscribed = true;
         } else if (!owned[*p]) {
           owned[*p] = true;
@@ -64,7 +71,7 @@ inline numbered_assignment assign_to_equals(const numbering& n, const present_ow
   for (std::uint32_t rank = n.members(); rank-- > 0;) {
     std::vector<std::uint32_t>& mine = result[rank];
     mine = present.of[rank];
-    std::ranges::sort(mine, {}, [&](std::uint32_t p) { return std::pair(n.within_topic(p), n.topic_of(p)); });
+    sort_by_key(mine, [&](std::uint32_t p) { return std::pair(n.within_topic(p), n.topic_of(p)); });
     if (mine.size() < fewest) {
       below.push_back(rank);
     } else if (mine.size() > fewest && one_more > 0) {
@@ -76,8 +83,8 @@ inline numbered_assignment assign_to_equals(const numbering& n, const present_ow
     }
     for (const std::uint32_t p : mine) kept[p] = true;
   }
-  std::ranges::reverse(below);
-  std::ranges::reverse(at);
+  std::reverse(below.begin(), below.end());
+  std::reverse(at.begin(), at.end());
 
   // The others go in turn to the members below the fewest, and then one each to those who have the fewest: first to
   // who had them from the beginning, then to who was filled up, in the order in which that happened.
@@ -121,10 +128,12 @@ class general_sticky_assignor {
   }
 
   numbered_assignment assign() {
-    const bool initial = std::ranges::all_of(now_.owner, [](std::uint32_t owner) { return owner == nobody; });
+    const bool initial =
+        std::all_of(now_.owner.begin(), now_.owner.end(), [](std::uint32_t owner) { return owner == nobody; });
     std::vector<std::uint32_t> movable = partitions_by_subscribers();
     std::vector<std::uint32_t> unowned;
-    std::ranges::copy_if(movable, std::back_inserter(unowned), [&](auto p) { return now_.owner[p] == nobody; });
+    std::copy_if(movable.begin(), movable.end(), std::back_inserter(unowned),
+                 [&](auto p) { return now_.owner[p] == nobody; });
     for (const std::uint32_t p : unowned) now_.give(p, least_loaded_subscriber(p));
 
     const auto has_one_subscriber = [&](std::uint32_t p) { return subscribers(p).size() == 1; };
@@ -161,14 +170,16 @@ class general_sticky_assignor {
   }
 
   std::uint32_t least_loaded_subscriber(std::uint32_t p) const {
-    return *std::ranges::min_element(subscribers(p), {}, [&](std::uint32_t rank) { return now_.count[rank]; });
+    const std::vector<std::uint32_t>& all = subscribers(p);
+    return *std::min_element(all.begin(), all.end(),
+                             [&](std::uint32_t a, std::uint32_t b) { return now_.count[a] < now_.count[b]; });
   }
 
   /// The topics with the fewest subscribers first, as they leave the least choice.
   std::vector<std::uint32_t> partitions_by_subscribers() const {
     std::vector<std::uint32_t> all(n_.partitions());
     std::iota(all.begin(), all.end(), 0u);
-    std::ranges::sort(all, {}, [&](std::uint32_t p) { return std::pair(subscribers(p).size(), p); });
+    sort_by_key(all, [&](std::uint32_t p) { return std::pair(subscribers(p).size(), p); });
     return all;
   }
 
@@ -228,7 +239,7 @@ class general_sticky_assignor {
     for (std::uint32_t rank = 0; rank < n_.members(); ++rank) {
       if (shares[rank]) counts.push_back(h.count[rank]);
     }
-    std::ranges::sort(counts);
+    std::sort(counts.begin(), counts.end());
     std::uint64_t sum = 0;
     std::uint64_t smaller = 0;  // all before, added up
     for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -240,7 +251,7 @@ class general_sticky_assignor {
 
   numbered_assignment lists() const {
     std::vector<std::uint32_t> all = partitions_by_subscribers();
-    std::ranges::sort(all, {}, [&](std::uint32_t p) { return now_.since[p]; });
+    sort_by_key(all, [&](std::uint32_t p) { return now_.since[p]; });
     numbered_assignment result(n_.members());
     for (const std::uint32_t p : all) result[now_.owner[p]].push_back(p);
     return result;

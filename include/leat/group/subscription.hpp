@@ -82,7 +82,7 @@ class subscription {
         }
         open(name);  // throws now rather than at a poll
       }
-      std::ranges::sort(asked);
+      std::sort(asked.begin(), asked.end());
       asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
     }
     filter_ = topic_filter(std::move(asked), is_pattern, store.topics().path(""));
@@ -129,12 +129,12 @@ class subscription {
   }
 
   bool is_losing_a_topic() const {
-    return std::ranges::any_of(logs_, [](const auto& l) { return !l.second->is_there(); });
+    return std::any_of(logs_.begin(), logs_.end(), [](const auto& l) { return !l.second->is_there(); });
   }
 
   /// An assignment that rests on these topics gives away all that are here.
   bool is_covered_by(const std::map<std::string, counted_topic>& topics) const {
-    return std::ranges::all_of(logs_, [&](const auto& l) {
+    return std::all_of(logs_.begin(), logs_.end(), [&](const auto& l) {
       const auto found = topics.find(l.first);
       return found != topics.end() && found->second == counted(*l.second);
     });

@@ -259,7 +259,8 @@ class appender {
   bool is_single_writer() const noexcept { return partition_.topic().header.single_writer != 0; }
 
   [[gnu::noinline, gnu::cold]] void lent_back_later(std::uint64_t sequence) noexcept {
-    const auto old = std::ranges::find(lent_out_, sequence, [](const auto& l) { return l.segment.sequence(); });
+    const auto old = std::find_if(lent_out_.begin(), lent_out_.end(),
+                                  [&](const auto& l) { return l.segment.sequence() == sequence; });
     if (old != lent_out_.end() && --old->count == 0) lent_out_.erase(old);
   }
 

@@ -168,7 +168,7 @@ class partition {
         const bool ours = found && found->partition == id_ && !segment_name::is_temporary(text);
         if (ours && found->sequence >= begin && found->sequence < end) retired_.push_back(found->sequence);
       }
-      std::ranges::sort(retired_);
+      std::sort(retired_.begin(), retired_.end());
     } else {
       for (std::uint64_t r = begin; r < end; ++r) retired_.push_back(r);
     }

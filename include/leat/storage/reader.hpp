@@ -86,7 +86,7 @@ class reader {
     for (const std::uint32_t id : partitions) require(*log, id);
     std::vector<std::unique_ptr<assigned>> added;  // complete before anything is changed
     for (const std::uint32_t id : partitions) {
-      const bool twice = std::ranges::any_of(added, [&](const auto& a) { return a->is(*log, id); });
+      const bool twice = std::any_of(added.begin(), added.end(), [&](const auto& a) { return a->is(*log, id); });
       if (twice || find(*log, id) != nullptr) continue;
       added.push_back(std::make_unique<assigned>(log, id));
       reset(*added.back());
@@ -96,9 +96,9 @@ class reader {
     parts_.reserve(partitions.size());
     following_ = nullptr;
     std::erase_if(assigned_, [&](const auto& a) {
-      return a->log != log || std::ranges::find(partitions, a->cursor.of().id()) == partitions.end();
+      return a->log != log || std::find(partitions.begin(), partitions.end(), a->cursor.of().id()) == partitions.end();
     });
-    std::ranges::move(added, std::back_inserter(assigned_));
+    std::move(added.begin(), added.end(), std::back_inserter(assigned_));
     reassigned();
   }
 
@@ -460,7 +460,8 @@ class reader {
         "partition is " + std::to_string(partition) + ", expected 0 to " + std::to_string(log.partitions() - 1));
   }
   assigned* find(const topic_log& log, std::uint32_t partition) noexcept {
-    const auto found = std::ranges::find_if(assigned_, [&](const auto& a) { return a->is(log, partition); });
+    const auto found =
+        std::find_if(assigned_.begin(), assigned_.end(), [&](const auto& a) { return a->is(log, partition); });
     return found == assigned_.end() ? nullptr : found->get();
   }
 
@@ -473,7 +474,7 @@ class reader {
     logs_.clear();
     for (const auto& a : assigned_) {
       mask_ |= a->cursor.of().wake_mask();
-      if (std::ranges::find(logs_, a->log) == logs_.end()) logs_.push_back(a->log);
+      if (std::find(logs_.begin(), logs_.end(), a->log) == logs_.end()) logs_.push_back(a->log);
     }
   }
 

@@ -21,8 +21,8 @@ class segment_cache {
 
   std::shared_ptr<const segment> find(const os::file_status& status, os::access mode) {
     std::erase_if(kept_, [](const auto& s) { return s->abandoned().is_set(); });
-    const auto found =
-        std::ranges::find_if(kept_, [&](const auto& s) { return s->status().same_file(status) && s->mode() == mode; });
+    const auto found = std::find_if(kept_.begin(), kept_.end(),
+                                    [&](const auto& s) { return s->status().same_file(status) && s->mode() == mode; });
     if (found == kept_.end()) return nullptr;
     std::rotate(found, found + 1, kept_.end());  // most recently used last
     return kept_.back();

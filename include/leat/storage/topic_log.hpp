@@ -110,7 +110,7 @@ class topic_log {
   static std::vector<std::string> names(const store_files& store) {
     std::vector<std::string> names = store.topics().list();
     std::erase_if(names, [](const std::string& n) { return n.starts_with('~'); });
-    std::ranges::sort(names);
+    std::sort(names.begin(), names.end());
     return names;
   }
 

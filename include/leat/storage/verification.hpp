@@ -75,7 +75,7 @@ inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t c
     }
     places.emplace_back(begin, begin + bytes);
   }
-  std::ranges::sort(places);
+  std::sort(places.begin(), places.end());
   for (std::size_t i = 1; i < places.size(); ++i) {
     if (places[i].first < places[i - 1].second) {
       findings.push_back({path, "two records overlap at byte " + std::to_string(places[i].first), errc::corrupt});
