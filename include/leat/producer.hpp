@@ -90,17 +90,14 @@ class producer {
     options.partition = expected.partition;
     return append(key, value, options, [&](const placement& at, format::record_kind kind, std::uint64_t extent) {
       const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, kind, extent);
-      if (offset) {
-        at.to->ring();
-      } else {
-        at.to->give_back(at.bytes, at.size);
-      }
+      if (offset) at.to->ring();
       return offset;
     });
   }
 
   /// Appends the elements of a range, values or pairs of key and value, with one look at the clock (in a
   /// create_time topic) and at the sleepers.
+  /// Up to 32 are filled before they become visible, and a range that waits for something holds back those before it.
   /// Each gets an offset of its own: others' records may come between them. `positions`, where given, takes each one's
   /// position, as far as it has places.
   template <std::ranges::input_range Records>
@@ -346,6 +343,10 @@ class producer {
 
     /// False: no further record can be appended.
     [[gnu::always_inline]] bool add(const key_argument& key, const value_argument& value, const send_options& options) {
+      if (os::fork_generation() != sender_.generation_) [[unlikely]] {
+        count_ = 0;  // the parent's
+        outcome_.error = errc::forked;
+      }
       if (outcome_.error != errc::ok) [[unlikely]]
         return false;
       const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
@@ -363,7 +364,7 @@ class producer {
       at.size = format::compact_size(value_bytes);
       errc failure = sender_.choose(std::nullopt, options, at);
       if (failure == errc::ok) [[likely]] {
-        const bool joins = count_ < most && (count_ == 0 || at.to == to_) &&
+        const bool joins = count_ < most && (count_ == 0 || (at.to == to_ && to_->is_here(kept_))) &&
                            at.to->has_room(at.size, format::record_layout::value_at(kind), sender_.alignment());
         if (!joins && !publish()) return false;
         failure = sender_.take(kind, at);
@@ -374,18 +375,35 @@ class producer {
       }
       sender_.stamp(options, at);
       sender_.encode(value, value_bytes, kind, at);
-      to_ = at.to;
-      partition_ = at.partition;
+      if (count_ == 0) {
+        to_ = at.to;
+        partition_ = at.partition;
+        kept_ = to_->lend(at.bytes, at.size);  // to read the range may be to send something else with this producer
+      }
       words_[count_++] = at.to->slot_of(at.bytes, kind, value_bytes);
       return true;
     }
 
     /// What is filled becomes records.
     bool publish() {
+      if (const errc failure = sender_.look(); failure != errc::ok) [[unlikely]] {
+        if (failure != errc::forked && count_ != 0) to_->lent_back(kept_);
+        count_ = 0;
+        outcome_.error = failure;
+        return false;
+      }
       if (count_ == 0) return outcome_.error == errc::ok;
       const std::span filled = std::span(words_).first(std::exchange(count_, 0));
-      outcome_.error = to_->publish(filled, [&](std::uint64_t offset) { note(record_position{partition_, offset}); });
-      to_->ring();
+      struct behind {  // also when a roll throws
+        storage::appender& to;
+        const storage::room& kept;
+        ~behind() {
+          to.lent_back(kept);
+          to.ring();
+        }
+      } const last{*to_, kept_};
+      outcome_.error =
+          to_->publish(kept_, filled, [&](std::uint64_t offset) { note(record_position{partition_, offset}); });
       if (outcome_.error != errc::ok) sender_.last_failed_ = partition_;
       return outcome_.error == errc::ok;
     }
@@ -403,6 +421,7 @@ class producer {
     batch_result outcome_;
     storage::appender* to_ = nullptr;
     std::uint32_t partition_ = 0;
+    storage::room kept_;  // the first that is filled
     std::size_t count_ = 0;
     std::array<format::slot_word, most> words_;
   };

@@ -347,6 +347,37 @@ TEST_CASE("a batch goes over the ends of segments, and others' records come betw
   CHECK(others == (single_writer ? 0 : 714));
 }
 
+TEST_CASE("to read a batch's range may be to send with the same producer, over the ends of segments") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  leat::producer out{topic};
+  const int every = GENERATE(1, 5, 40);
+  CAPTURE(every);
+  int sent_between = 0;
+  const auto values = std::views::iota(0, 3000) | std::views::transform([&](int i) {
+                        if (i % every == 0) {
+                          (void)out.send(-1).value();
+                          ++sent_between;
+                        }
+                        return i;
+                      });
+  REQUIRE(out.send_batch(values).count == 3000);
+  leat::consumer in{topic, {.auto_offset_reset = leat::offset_reset::earliest}};
+  int next = 0;
+  int between = 0;
+  while (in.lag(0) != 0) {
+    for (const auto& record : in.poll()) {
+      if (record.value() == -1) {
+        ++between;
+      } else {
+        REQUIRE(record.value() == next++);
+      }
+    }
+  }
+  CHECK(next == 3000);
+  CHECK(between == sent_between);
+}
+
 TEST_CASE("a batch that meets an error has appended what it counts") {
   auto temporary = leat_tests::temporary_store::in_process();
   const auto topic = temporary.store.topic<std::string>("t", {.max_record_bytes = 100});

@@ -109,18 +109,25 @@ class appender {
     return base_offset_ + slot;
   }
 
-  /// The same for several rooms, whose slot words are given, one after the other; calls `published(offset)` for each. Stops
-  /// at the first that fails.
+  /// The same for several rooms of one segment, whose slot words are given, one after the other; calls `published(offset)`
+  /// for each. Stops at the first that fails. `kept`: room of that segment that is lent still, so that it is there whatever
+  /// the appender did since.
   template <class Published>
-  [[gnu::always_inline]] errc publish(std::span<const format::slot_word> words, const Published& published) {
+  [[gnu::always_inline]] errc publish(const room& kept, std::span<const format::slot_word> words,
+                                      const Published& published) {
+    if (!is_here(kept)) [[unlikely]]
+      return publish_further_on(kept, words, published);
     for (std::size_t i = 0; i < words.size(); ++i) {
       const std::uint64_t slot = claim_slot(words[i]);
       if (slot == none) [[unlikely]]
-        return publish_further_on(words.subspan(i), published);
+        return publish_further_on(kept, words.subspan(i), published);
       published(base_offset_ + slot);
     }
     return errc::ok;
   }
+
+  /// Whether the room lies in the segment that is written now.
+  bool is_here(const room& r) const noexcept { return r.sequence == sequence_; }
 
   /// The same for room that was lent.
   [[gnu::always_inline]] result<std::uint64_t> publish(const room& r, format::record_kind kind, std::uint64_t extent) {
@@ -150,7 +157,10 @@ class appender {
         }
         if (seen != format::slot_sealed) break;
       }
-      if (const errc failure = carry_on(r); failure != errc::ok) return failure;
+      if (const errc failure = carry_on(r); failure != errc::ok) {
+        give_back(r);
+        return failure;
+      }
     }
     give_back(r);
     return errc::mismatched;
@@ -284,19 +294,13 @@ class appender {
     }
   }
 
-  /// The same for several; they lie in one segment, which is kept until the last has been carried on.
   template <class Published>
-  [[gnu::noinline, gnu::cold]] errc publish_further_on(std::span<const format::slot_word> words,
+  [[gnu::noinline, gnu::cold]] errc publish_further_on(const room& kept, std::span<const format::slot_word> words,
                                                        const Published& published) {
-    const std::byte* const segment = bytes_;
-    struct lending {
-      appender& of;
-      const room any;
-      ~lending() { of.lent_back(any); }
-    } const kept{*this, lend(bytes_, 0)};
+    std::byte* const segment = kept.bytes - kept.position;
     for (const format::slot_word word : words) {
       const std::uint64_t position = format::slot_position(word);
-      const room r{const_cast<std::byte*>(segment) + position, position, format::record_bytes(word), kept.any.sequence};
+      const room r{segment + position, position, format::record_bytes(word), kept.sequence};
       const auto offset =
           publish_further_on(r, static_cast<format::record_kind>(format::slot_kind(word)), format::slot_extent(word));
       if (!offset) return offset.error();
@@ -545,7 +549,7 @@ class appender {
     segment_ = pinned_segment();
     sequence_ = no_segment;
     chunk_begin_ = chunk_end_ = counted_ = 0;
-    next_slot_ = 0;
+    next_slot_ = slots_end_ = 0;
     volunteered_ = false;
     // An occasional producer takes small chunks, a busy one large ones: what it took of the last segment tells.
     chunk_size_ = std::clamp(taken_here_ / 16, std::min(first_chunk, max_chunk_), max_chunk_);

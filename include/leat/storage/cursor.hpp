@@ -107,8 +107,9 @@ class cursor {
   /// Whether there is something to fetch, for a reader that spins. The lines in which the next record will lie, if it is its
   /// producer's next, are fetched at once: so they come together with the record's slot, not behind it.
   bool glimpse() const noexcept {
-    if (!located_ || !segment_ || index_ >= slots_.size()) return true;
-    const format::slot_word next = slots_.observe(index_);
+    if (!located_ || !segment_) return partition_.begun().observe() != 0;
+    const format::slot_word next = index_ < slots_.size() ? slots_.observe(index_) : format::slot_sealed;
+    if (next == format::slot_sealed) return partition_.begun().observe() > segment_.sequence() + 1;
     os::prefetch(expected_);
     os::prefetch(expected_ + os::cache_line);
     if (next == format::slot_free) return false;
@@ -270,6 +271,7 @@ class cursor {
     slots_ = segment_->slots();
     data_begin_ = segment_->geometry().data_begin();
     data_end_ = segment_->geometry().segment_bytes;
+    expected_ = segment_->bytes() + data_begin_;
     index_ = index;
     defective_ = false;
     located_ = true;
