@@ -4,6 +4,7 @@
 
 #include <concurrentqueue.h>
 
+#include <algorithm>
 #include <deque>
 
 namespace bench {

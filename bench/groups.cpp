@@ -8,6 +8,7 @@
 #include <benchmark/benchmark.h>
 #include <leat/leat.hpp>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <deque>

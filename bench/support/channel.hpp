@@ -14,6 +14,7 @@
 #include "message.hpp"
 #include "processes.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <leat/partitioner.hpp>
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <stdexcept>
 #include <utility>

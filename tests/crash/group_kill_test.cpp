@@ -1,6 +1,9 @@
 // Members and administrators that are killed at any moment; each time a survivor takes all over, commits, reads on.
 #include "support/group_scene.hpp"
 
+#include <algorithm>
+#include <thread>
+
 using namespace leat_tests;
 
 namespace crash_group_kill {

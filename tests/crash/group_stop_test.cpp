@@ -2,6 +2,8 @@
 // fenced when it wakes.
 #include "support/group_scene.hpp"
 
+#include <algorithm>
+
 using namespace leat_tests;
 using namespace std::chrono_literals;
 using leat::errc;

@@ -1,6 +1,9 @@
 // Producers that are killed at any moment.
 #include "support/history.hpp"
 
+#include <algorithm>
+#include <thread>
+
 using namespace leat_tests;
 
 namespace crash_kill {

@@ -1,6 +1,8 @@
 // Readers while retention recycles the segments behind, and under, them.
 #include "support/history.hpp"
 
+#include <algorithm>
+
 using namespace leat_tests;
 
 namespace process_follow {

@@ -4,6 +4,7 @@
 #include "support/group_member.hpp"
 #include "support/in_child.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 

@@ -1,6 +1,7 @@
 // Processes that create, open and delete the same stores and topics at once.
 #include "support/history.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 using namespace leat_tests;

@@ -1,6 +1,8 @@
 // Partitions with a single writer.
 #include "support/history.hpp"
 
+#include <thread>
+
 using namespace leat_tests;
 using leat::errc;
 

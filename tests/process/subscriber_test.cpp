@@ -3,6 +3,7 @@
 
 #include <leat/subscriber.hpp>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>

@@ -2,6 +2,7 @@
 #include "support/history.hpp"
 
 #include <bit>
+#include <thread>
 
 #include <grp.h>
 #include <sys/resource.h>

@@ -14,9 +14,12 @@
 // LEAT_CHURN_SECONDS makes it longer than its 15 seconds. Its single-threaded twin is in the unit tests of the group.
 #include "support/group_member.hpp"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
+#include <thread>
 
 using namespace leat_tests;
 using namespace std::chrono_literals;

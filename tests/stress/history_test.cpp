@@ -4,6 +4,9 @@
 // was acknowledged; all readers agree. Its single-threaded twin is in process/history_test.cpp.
 #include "support/history.hpp"
 
+#include <algorithm>
+#include <map>
+
 using namespace leat_tests;
 
 namespace stress_history {

@@ -8,6 +8,10 @@
 
 #include <leat/storage/appender.hpp>
 
+#include <algorithm>
+#include <deque>
+#include <thread>
+
 using namespace leat_tests;
 using leat::format::record_kind;
 namespace os = leat::os;

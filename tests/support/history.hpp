@@ -16,6 +16,7 @@
 
 #include "support/processes.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

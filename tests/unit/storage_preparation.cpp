@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/partition_files.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <set>

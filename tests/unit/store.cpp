@@ -10,6 +10,7 @@
 #include <leat/producer.hpp>
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 

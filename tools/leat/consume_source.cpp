@@ -5,6 +5,8 @@
 #include "positions.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <span>
 #include <utility>
 

@@ -4,6 +4,8 @@
 #include "parse.hpp"
 #include "text.hpp"
 
+#include <algorithm>
+
 namespace leat_tool {
 
 namespace {

@@ -3,6 +3,8 @@
 #include "output.hpp"
 #include "positions.hpp"
 
+#include <memory>
+
 namespace leat_tool {
 
 merged_reader::merged_reader(const raw_topic& topic, const std::vector<std::uint32_t>& partitions, const place& from,

@@ -17,6 +17,7 @@
 #include <leat/storage/leftovers.hpp>
 #include <leat/sync/words.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>

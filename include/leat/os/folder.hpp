@@ -4,6 +4,7 @@
 #include <leat/os/directory.hpp>
 
 #include <cstdio>
+#include <memory>
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -5,6 +5,7 @@
 #include <leat/os/fork.hpp>
 
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include <sys/mman.h>

@@ -11,6 +11,7 @@
 #include <leat/os/clock.hpp>
 #include <leat/storage/times.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
