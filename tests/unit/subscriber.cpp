@@ -554,6 +554,7 @@ TEST_CASE("stopping takes no more, lets what is in flight finish, and commits it
   for (const char* const way : {"stop", "token", "destructor"}) {
     notes done;
     std::stop_source source;
+    std::atomic<bool> in_flight{false};
     std::atomic<bool> seen_by_handler{false};
     auto options = in_group(1);
     options.consumer.group = way;
@@ -564,13 +565,14 @@ TEST_CASE("stopping takes no more, lets what is in flight finish, and commits it
       leat::subscriber in{topic,
                           [&](const auto& record, std::stop_token stopping) {
                             if (record.offset() == 50) {
+                              in_flight = true;
                               wait_until("it is to stop", [&] { return stopping.stop_requested(); });
                               seen_by_handler = true;
                             }
                             done.add(record.position());
                           },
                           options};
-      wait_until("the half is done", [&] { return done.size() == 50; });
+      wait_until("the half is done, and the next at work", [&] { return done.size() == 50 && in_flight; });
       if (std::string(way) == "stop") in.stop();
       if (std::string(way) == "token") source.request_stop();
       if (std::string(way) != "destructor") CHECK(reason_of_end(in) == "stopped");
