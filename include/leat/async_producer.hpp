@@ -222,7 +222,7 @@ class async_producer {
       e.timestamp = how.timestamp ? *how.timestamp : now();
       const std::size_t bytes = sizeof e + async::bytes_held(e.key) + async::bytes_held(e.value) + e.headers.capacity();
       if (const errc refusal = gate.enter(bytes, options.max_block, e.ticket); refusal != errc::ok) {
-        if (refusal == errc::closed) wake_up.signal();  // it may have been the last that was inside
+        if (gate.closed()) wake_up.signal();  // whyever it was refused, it may have been the last that was inside
         return refusal;
       }
       e.deadline = later(os::monotonic_coarse(), options.delivery_timeout);

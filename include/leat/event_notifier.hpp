@@ -58,7 +58,15 @@ class event_notifier {
 
   /// consumer::poll() without waiting; arms the descriptor where it returns nothing, and else leaves it readable.
   typename consumer<Value, Key>::batch_type poll() {
+    struct wake_again {  // who is told by edges would hear no more of a poll that throws
+      event_notifier& of;
+      bool thrown = true;
+      ~wake_again() {
+        if (thrown && os::fork_generation() == of.generation_) of.state_->readable.set();
+      }
+    } behind{*this};
     auto polled = in_.poll();
+    behind.thrown = false;
     if (os::fork_generation() != generation_) return polled;
     if (polled.empty() && polled.error() == errc::ok) {
       rearm();

@@ -325,6 +325,7 @@ class subscriber {
       end_workers();
       attempt([this] {
         take_completions();
+        forget_in_flight();  // what was counted, but not dealt out for an exception
         for (const auto& t : tenures) commit(*t);
       });
       attempt([this] { in.close(); });
@@ -350,25 +351,34 @@ class subscriber {
       std::vector<const tenure*> full;  // partitions of which something is left
       tenure* of = nullptr;
       const std::string* topic = nullptr;
-      for (const record& r : polled) {  // throws what the poll failed with
-        any = true;
-        if (of == nullptr || topic != &r.topic() || of->at.partition != r.partition()) {
-          topic = &r.topic();
-          of = &tenure_of(r);
-        }
-        const std::size_t bytes = r.extent();
-        if (!full.empty() || !has_room_for(bytes)) {
-          if (std::ranges::find(full, of) == full.end()) {  // from here on, it is read once more
-            in.seek(of->at, r.offset());
-            full.push_back(of);
+      // Those of the partition whose record was refused last come first, or others would take its room for ever.
+      const tenure* const waiting = refused.of;
+      for (const bool first : {true, false}) {
+        if (first && waiting == nullptr) continue;
+        of = nullptr;
+        for (const record& r : polled) {  // throws what the poll failed with
+          any = true;
+          if (of == nullptr || topic != &r.topic() || of->at.partition != r.partition()) {
+            topic = &r.topic();
+            of = &tenure_of(r);
           }
-          continue;
+          if (waiting != nullptr && first != (of == waiting)) continue;
+          const std::size_t bytes = r.extent();
+          if (!full.empty() || !has_room_for(bytes)) {
+            if (full.empty()) refused = {of, bytes};
+            if (std::ranges::find(full, of) == full.end()) {  // from here on, it is read once more
+              in.seek(of->at, r.offset());
+              full.push_back(of);
+            }
+            continue;
+          }
+          if (of == refused.of) refused = {};
+          task t{of, of->prefix.add(r.offset()), bytes, async::kept_record<Value, Key>(r)};
+          ++of->in_flight;
+          ++in_flight;
+          in_flight_bytes += bytes;
+          lanes[lane_of(*of, r)]->dealt.push_back(std::move(t));
         }
-        task t{of, of->prefix.add(r.offset()), bytes, async::kept_record<Value, Key>(r)};
-        ++of->in_flight;
-        ++in_flight;
-        in_flight_bytes += bytes;
-        lanes[lane_of(*of, r)]->dealt.push_back(std::move(t));
       }
       in_flight_seen.store(in_flight, std::memory_order_relaxed);
       for (const auto& l : lanes) {
@@ -395,21 +405,38 @@ class subscriber {
       if (lanes.size() == 1) return 0;
       if (options.order == processing_order::by_key) {
         // Scattered once more: the same hash has chosen the partition, so its remainder says little here.
-        if (const auto key = r.key_bytes())
+        if (const auto key = readable([&] { return r.key_bytes(); }))
           return (std::uint64_t{murmur2(*key)} * 0x9e3779b97f4a7c15 >> 32) % lanes.size();
       }
       return (std::hash<std::string>()(of.at.topic) + of.at.partition) % lanes.size();
+    }
+
+    /// Null also where a record is damaged: its handler finds that out, and what becomes of it is its failure's policy.
+    template <class Part>
+    static std::optional<bytes_view> readable(Part part) {
+      try {
+        return part();
+      } catch (const error&) {
+        return std::nullopt;
+      }
+    }
+
+    void forget_in_flight() noexcept {
+      in_flight = in_flight_bytes = 0;
+      for (const auto& t : tenures) t->in_flight = 0;
+      in_flight_seen.store(0, std::memory_order_relaxed);
     }
 
     bool has_room_for(std::size_t bytes) const noexcept {
       return in_flight == 0 ||
              (in_flight < options.max_in_flight && in_flight_bytes + bytes <= options.max_in_flight_bytes);
     }
-    /// From where the bounds were met until half is free again, so that it is not at every record.
+    /// From where the bounds were met until half is free again, so that it is not at every record, and what was refused fits.
     bool is_full() noexcept {
       crowded = crowded || !has_room_for(1);
       crowded = crowded && in_flight != 0 &&
-                (in_flight > options.max_in_flight / 2 || in_flight_bytes > options.max_in_flight_bytes / 2);
+                (in_flight > options.max_in_flight / 2 || in_flight_bytes > options.max_in_flight_bytes / 2 ||
+                 !has_room_for(refused.bytes));
       return crowded;
     }
 
@@ -456,6 +483,7 @@ class subscriber {
         }
         in_flight_seen.store(in_flight, std::memory_order_relaxed);
       }
+      if (refused.of != nullptr && refused.of->ended) refused = {};
       std::erase_if(tenures, [](const auto& t) { return t->ended && t->in_flight == 0; });
     }
     void wait_for_completions(std::chrono::microseconds at_most) {
@@ -660,7 +688,8 @@ class subscriber {
       using argument = typename producer<bytes_view, bytes_view>::key_argument;
       const auto or_null = [](const std::optional<bytes_view>& b) { return b ? argument(*b) : argument(null); };
       const std::lock_guard one_at_a_time(burying);
-      const auto sent = dead_letters->send(or_null(r.key_bytes()), or_null(r.value_bytes()),
+      const auto sent = dead_letters->send(or_null(readable([&] { return r.key_bytes(); })),
+                                           or_null(readable([&] { return r.value_bytes(); })),
                                            {.timestamp = r.timestamp(), .headers = headers});
       if (!sent) {
         throw error(sent.error(), files->topics().path(options.dead_letter_topic), "the dead letter could not be sent");
@@ -693,6 +722,10 @@ class subscriber {
     std::size_t in_flight = 0;
     std::size_t in_flight_bytes = 0;
     bool crowded = false;
+    struct {
+      const tenure* of = nullptr;  // null: none
+      std::size_t bytes = 0;
+    } refused;  // the first record that did not fit
     int looks = 0;
     clock::time_point next_commit = clock::time_point::max();  // max: nothing to commit
     clock::time_point last_commit{};

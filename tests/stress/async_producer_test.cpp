@@ -127,6 +127,29 @@ TEST_CASE("threads that hand over while it is closed lose nothing that was accep
   }
 }
 
+TEST_CASE("a close ends though the last to come was refused for want of room, and comes no more") {
+  watchdog dog;
+  INFO("LEAT_SEED=" << seed());
+  const auto log = leat::store::in_process().topic<leat::bytes_view>("log", tiny(0));
+  for (unsigned round = 0; round < rounds(3000); ++round) {
+    dice random(7000 + round);
+    leat::async_producer_options options;
+    options.max_queued_records = 1;
+    options.max_block = std::chrono::nanoseconds(0);
+    async_log_producer out{log, options};
+    std::vector<std::thread> threads;
+    const std::uint64_t most = 1 + random.roll(30);
+    for (unsigned id = 0; id < senders; ++id) {
+      threads.emplace_back([&, id] {
+        for (std::uint64_t n = 0; n < most; ++n) (void)out.send_then(leat::null, payload(id, n, 40), {});
+      });
+    }
+    spin(random.roll(20'000));
+    out.close();
+    for (std::thread& t : threads) t.join();
+  }
+}
+
 TEST_CASE("flushes of many threads at once return, and all of them behind what they wait for") {
   watchdog dog;
   INFO("LEAT_SEED=" << seed());

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -132,6 +133,35 @@ TEST_CASE("an edge comes with each poll that has found something") {
   }
   ::close(loop);
   CHECK(got == 10);
+}
+
+TEST_CASE("an edge comes also behind a poll that has thrown") {
+  const auto store = leat::store::in_process();
+  const auto topic = store.topic<int>("t");
+  leat::consumer<int> in{store, {.group = "g"}};
+  int told = 0;
+  leat::rebalance_listener listener;
+  listener.assigned = [&](auto) {
+    if (++told == 1) throw std::runtime_error("not now");
+  };
+  in.subscribe({"t"}, listener);
+  leat::event_notifier ready{in};
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  REQUIRE(epoll >= 0);
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  REQUIRE(::epoll_ctl(epoll, EPOLL_CTL_ADD, ready.fd(), &event) == 0);
+  bool thrown = false;
+  while (!thrown) {
+    REQUIRE(::epoll_wait(epoll, &event, 1, 10'000) == 1);
+    try {
+      (void)ready.poll();
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+  }
+  CHECK(::epoll_wait(epoll, &event, 1, 10'000) == 1);
+  ::close(epoll);
 }
 
 TEST_CASE("other partitions, resumed ones and others' positions count from the next rearm on") {

@@ -1,5 +1,6 @@
 // The subscriber: what is processed, in which order, and what is committed.
 #include "support/catch.hpp"
+#include "support/file_bytes.hpp"
 #include "support/in_child.hpp"
 #include "support/processes.hpp"
 #include "support/temporary_store.hpp"
@@ -457,6 +458,97 @@ TEST_CASE("a record larger than the bound is taken when nothing else is in fligh
   std::atomic<int> done{0};
   leat::subscriber in{topic, [&](const auto&) { ++done; }, options};
   wait_until("all are done", [&] { return done == 10; });
+}
+
+TEST_CASE("while a record waits for room, nothing is polled for over and over") {
+  const auto topic = leat::store::in_process().topic<std::string>("t");
+  leat::producer out{topic};
+  REQUIRE(out.send(std::string(100, 'x')));
+  REQUIRE(out.send(std::string(2000, 'x')));
+  auto options = in_group();
+  options.max_in_flight_bytes = 1000;
+  gate hold;
+  std::atomic<int> begun{0};
+  leat::subscriber in{topic,
+                      [&](const auto&) {
+                        ++begun;
+                        hold.pass();
+                      },
+                      options};
+  wait_until("the first is at work", [&] { return begun == 1; });
+  const auto processor_time = [] {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return std::chrono::seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           std::chrono::microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+  };
+  const auto before = processor_time();
+  std::this_thread::sleep_for(400ms);  // what is measured, not waited for
+  CHECK(processor_time() - before < 200ms);
+  hold.open();
+  wait_until("the second is taken as well", [&] { return begun == 2; });
+}
+
+TEST_CASE("a large record has its turn though another partition always has something in flight") {
+  const auto topic = leat::store::in_process().topic<std::string>("t", {.partitions = 2});
+  leat::producer out{topic};
+  leat::producer more{topic};  // of the handler, which one worker calls for partition 0
+  for (int i = 0; i < 5; ++i) REQUIRE(out.send(std::string(50, 'x'), {.partition = 0}));
+  auto options = in_group(2);
+  options.order = processing_order::by_partition;
+  options.max_in_flight_bytes = 1000;
+  constexpr int bound = 20'000;
+  gate hold;
+  std::atomic<int> small{0};
+  std::atomic<int> small_before_large{-1};
+  leat::subscriber in{topic,
+                      [&](const auto& record) {
+                        if (record.partition() == 1) {
+                          small_before_large = small.load();
+                          return;
+                        }
+                        hold.pass();
+                        if (++small < bound && small_before_large < 0) {
+                          (void)more.send(std::string(50, 'x'), {.partition = 0}).value();
+                        }
+                      },
+                      options};
+  wait_until("the small ones are in flight", [&] { return in.in_flight() == 5; });
+  REQUIRE(out.send(std::string(2000, 'x'), {.partition = 1}));
+  hold.open();
+  wait_until("the large one is done", [&] { return small_before_large >= 0; });
+  CHECK(small_before_large < bound);
+}
+
+TEST_CASE("a damaged record is a failure of its handler like any other, and goes to the dead letters") {
+  const auto store = leat_tests::temporary_store::on_disk();
+  const auto topic = store.store.topic<std::string>("t");
+  const auto dead = store.store.topic<std::string>("dead");
+  leat::producer out{topic};
+  for (const char* const value : {"zero", "one", "two"}) REQUIRE(out.send("key", value));
+  const std::string segment = store.file("topics/t/0000-0000000000000000");
+  const std::uint64_t word = leat_tests::number_at(leat_tests::read_file(segment), 4096 + 8, 8);
+  leat_tests::poke(segment, leat::format::slot_position(word) + 12, leat_tests::little_endian(1'000'000, 4));
+  auto options = in_group(2);
+  options.order = processing_order::by_key;
+  options.retries = 0;
+  options.dead_letter_topic = "dead";
+  notes done;
+  leat::subscriber in{topic,
+                      [&](const auto& record) {
+                        (void)record.key();
+                        done.add(record.position());
+                      },
+                      options};
+  wait_until("the others are done", [&] { return done.size() == 2; });
+  wait_until("it is a dead letter", [&] { return dead.end_offset(0) == 1; });
+  in.stop();
+  CHECK(reason_of_end(in) == "stopped");
+  leat::consumer letters{dead, {.auto_offset_reset = earliest}};
+  const auto found = letters.poll();
+  REQUIRE(found.size() == 1);
+  CHECK_FALSE((*found.begin()).has_key());
+  CHECK((*found.begin()).headers().last("leat.dead_letter.offset")->text() == "1");
 }
 
 TEST_CASE("a partition that passes to another member is committed as far as it was processed, and goes on there") {
