@@ -233,7 +233,7 @@ class subscriber {
   struct state {
     state(const std::shared_ptr<storage::store_files>& store, consumer<Value, Key>&& c, handler_type&& h,
           const subscriber_options& o)
-        : options(o), in(std::move(c)), handler(std::move(h)), files(store) {
+        : options(o), handler(std::move(h)), files(store), in(std::move(c)) {
       const std::size_t workers_wanted = std::max<std::size_t>(1, options.workers);
       for (std::size_t i = 0; i < (options.order == processing_order::none ? 1 : workers_wanted); ++i) {
         lanes.push_back(std::make_unique<lane>());
@@ -706,7 +706,6 @@ class subscriber {
 
     const subscriber_options options;
     const std::uint32_t generation = os::fork_generation();
-    consumer<Value, Key> in;
     handler_type handler;
     const std::shared_ptr<storage::store_files> files;
     std::optional<producer<bytes_view, bytes_view>> dead_letters;
@@ -736,6 +735,7 @@ class subscriber {
     std::condition_variable changed;
     std::exception_ptr failure;
     std::atomic<bool> ended{false};
+    consumer<Value, Key> in;  // behind all that its listener uses, which its destructor may call once more
     std::mutex joining;
     std::vector<std::thread> workers;
     std::thread poller;

@@ -5,6 +5,7 @@
 #include "support/media.hpp"
 #include "support/read_all.hpp"
 
+#include <leat/admin.hpp>
 #include <leat/consumer.hpp>
 #include <leat/store.hpp>
 
@@ -19,6 +20,9 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace unit_producer {
 
@@ -376,6 +380,38 @@ TEST_CASE("to read a batch's range may be to send with the same producer, over t
   }
   CHECK(next == 3000);
   CHECK(between == sent_between);
+}
+
+TEST_CASE("a batch whose range forks goes on in the parent alone") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t");
+  leat::producer out{topic};
+  pid_t child = -1;
+  const auto values = std::views::iota(0, 100) | std::views::transform([&](int i) {
+                        if (i == 50) child = ::fork();
+                        return i;
+                      });
+  const leat::batch_result result = out.send_batch(values);
+  if (child == 0) ::_exit(result.error == errc::forked ? 0 : 1);
+  REQUIRE(child > 0);
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(result.count == 100);
+  CHECK(topic.end_offset(0) == 100);
+}
+
+TEST_CASE("a batch whose topic is deleted meanwhile says so, and what it counts was appended before") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t");
+  leat::producer out{topic};
+  const auto values = std::views::iota(0, 1000) | std::views::transform([&](int i) {
+                        if (i == 500) (void)leat::admin(temporary.store).delete_topic("t");
+                        return i;
+                      });
+  const leat::batch_result result = out.send_batch(values);
+  CHECK(result.error == errc::closed);
+  CHECK(result.count <= 500);
 }
 
 TEST_CASE("a batch that meets an error has appended what it counts") {
