@@ -175,9 +175,9 @@ class reader {
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
       follow_further();
-    attended_ = attending != nullptr;  // then it sees to deleted topics
+    attending_ = attending;  // then it sees to deleted topics
     for (const auto& log : logs_) {
-      if (log->closed() && !attended_) [[unlikely]]
+      if (log->closed() && attending_ == nullptr) [[unlikely]]
         return fail(errc::closed, log->path(), "the topic was deleted");
     }
     if (at_heels_of_ != nullptr) let_get_ahead();
@@ -269,7 +269,7 @@ class reader {
       if (a.paused) continue;
       const result<run> found = fetch(a, i, room);
       if (!found) [[unlikely]] {
-        if (attended_ && a.log->closed()) continue;
+        if (attending_ != nullptr && a.log->closed()) continue;
         // What was taken from others comes first; this one has its turn at the next poll.
         first_ = parts_.empty() ? after(i) : i;
         return parts_.empty() ? found.error() : errc::ok;
@@ -332,6 +332,9 @@ class reader {
     if (failure == errc::corrupt) return fail(failure, a.cursor.file_path(), a.cursor.defect());
     if (failure == errc::closed) return fail(failure, a.log->path(), "the topic was deleted");
     if (failure != errc::out_of_range) return fail(failure, a.log->path(), detail::describe(failure));
+    // A member that stood still may have lost the partition to one who has committed further, behind whom retention has
+    // followed. Then the policy has no say: this look comes behind that of the fetch, so a loss before it is seen.
+    if (attending_ != nullptr && attending_->stirred()) return errc::ok;
     reset(a);
     if (a.positioned) return errc::ok;
     a.positioned = true;
@@ -487,9 +490,9 @@ class reader {
   std::vector<format::slot_word> words_;
   std::vector<std::unique_ptr<assigned>> assigned_;
   std::vector<batch_part> parts_;
-  std::size_t first_ = 0;  // where the next poll begins
-  bool attended_ = false;
-  assigned* at_heels_of_ = nullptr;  // its producer
+  std::size_t first_ = 0;                 // where the next poll begins
+  const attendant* attending_ = nullptr;  // of the present poll
+  assigned* at_heels_of_ = nullptr;       // its producer
   std::uint64_t lead_ = most_lead;
   int in_vain_ = 0;
   int cool_down_ = 0;
