@@ -523,6 +523,14 @@ TEST_CASE("no record is lost and no partition has two owners whoever joins and l
   };
   std::vector<child> group;
   for (std::uint32_t slot = 0; slot < members; ++slot) group.push_back(start(slot));
+  // Retention waits for a group from its beginning on: what went before is nobody's loss.
+  wait_until("the group has begun everywhere", [&] {
+    for (std::uint32_t p = 0; p < all_partitions; ++p) {
+      const auto offsets = topics[p / partitions_each].log()->find_group("g");
+      if (offsets == nullptr || !offsets->hold(p % partitions_each)) return false;
+    }
+    return true;
+  });
   std::vector<child> producers;
   for (std::uint32_t id = 0; id < 2; ++id) {
     producers.emplace_back([&, id] {
