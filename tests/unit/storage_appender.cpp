@@ -1,6 +1,7 @@
 #include <leat/storage/appender.hpp>
 
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 #include "support/partition_files.hpp"
 
 #include <leat/storage/cursor.hpp>
@@ -11,7 +12,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 namespace unit_storage_appender {
 
@@ -203,6 +209,62 @@ TEST_CASE("the successor is in place before it is needed") {
     REQUIRE(append(to, sent++));
   }
   CHECK(prepared);
+}
+
+TEST_CASE("a roll to a segment that is there makes no system call") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  SKIP("the sanitizers' runtimes make system calls of their own");
+#endif
+  const partition_files files;
+  const std::string outcome = leat_tests::in_child([&]() -> std::string {
+    const auto log = files.open({});  // the child's own
+    partition& p = log->partition(0);
+    appender to(p);
+    std::uint64_t sent = 0;
+    while (p.begun().observe() < 8) append(to, sent++).value();
+    const std::uint64_t records_each = sent / 7;
+    for (std::uint64_t i = 0; i < records_each * 9 / 10; ++i) append(to, sent++).value();
+    if (p.begun().observe() != 8) return "the segment ended early";
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) return "no seccomp";
+    // From here on any system call but read, write and exit is the end.
+    while (p.begun().observe() < 9) append(to, sent++).value();
+    constexpr std::string_view said = "rolled";
+    (void)!::write(leat_tests::report_descriptor, said.data(), said.size());
+    ::syscall(SYS_exit, 0);
+    return {};
+  });
+  CHECK(outcome == "rolled");
+}
+
+TEST_CASE("no pin is left behind a roll when the next chunk is taken") {
+  const partition_files files(100);
+  appender to(files.partition());
+  std::uint64_t sent = 0;
+  while (files.partition().begun().observe() < 3) REQUIRE(append(to, sent++));
+  for (int i = 0; i < 100; ++i) REQUIRE(append(to, sent++));
+  pins& others = files.other->partition(0).topic().pins;
+  const auto refusal = [&](std::uint64_t sequence) { return others.try_own(files.partition().lock(sequence)); };
+  CHECK(refusal(0) == pins::refusal::none);
+  CHECK(refusal(1) == pins::refusal::none);
+  CHECK(refusal(2) == pins::refusal::shared);
+  for (const std::uint64_t sequence : {0U, 1U}) others.disown(files.partition().lock(sequence));
+}
+
+TEST_CASE("an appender that has the next segment pinned and falls behind goes on at the end") {
+  const partition_files files(1);
+  appender slow(files.partition());
+  appender fast(files.other_partition());
+  std::uint64_t sent = 0;
+  // To the last quarter, so that the slow one pins the next when it is there.
+  while (sent < 450) REQUIRE(append(fast, sent++));
+  for (; sent < 480; ++sent) REQUIRE(append(slow, sent));
+  REQUIRE(files.partition().begun().observe() == 1);
+  REQUIRE(files.other->partition(0).topic().pins.try_own(files.partition().lock(1)) == pins::refusal::shared);
+  while (files.partition().begun().observe() < 8) REQUIRE(append(fast, sent++));
+  const std::uint64_t start = files.partition().start_offset().observe();
+  REQUIRE(files.partition().start_sequence().observe() > 1);
+  for (const std::uint64_t end = sent + 100; sent < end; ++sent) REQUIRE(append(slow, sent).value() == sent);
+  CHECK(values(files.partition()) == numbers(start, sent));
 }
 
 TEST_CASE("a filled record that meets the seal is copied to the next segment") {

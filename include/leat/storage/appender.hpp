@@ -7,7 +7,8 @@
 // Processes  any number of appenders for a partition; one where it has a single writer.
 // Crash      room that was taken and not published is lost until its segment is recycled; nothing else is left.
 // Cost       take: a few additions, a locked addition for each chunk. publish: one compare-exchange, or one store where
-//            there is a single writer. System calls only at a roll, and while the next segment is prepared.
+//            there is a single writer. System calls while the next segment is prepared, opened and pinned ahead; none at a roll
+//            unless it comes before that.
 #pragma once
 
 #include <leat/format/record.hpp>
@@ -328,6 +329,7 @@ class appender {
     std::byte* const next = take(r.size, prefix, alignment);
     if (next == nullptr) return failure_;
     std::memcpy(next, filled, r.size);
+    left_ = std::move(left);
     r = room_at(next, r.size);
     return errc::ok;
   }
@@ -335,6 +337,7 @@ class appender {
   /// A1: a new chunk, which has `need` bytes at least.
   errc refill(std::uint64_t need) {
     if (need > geometry_.data_bytes()) return errc::too_large;
+    left_ = pinned_segment();
     try {
       for (;;) {
         if (sequence_ == no_segment) {
@@ -355,6 +358,7 @@ class appender {
           taken_here_ += wanted;
           chunk_size_ = std::min(chunk_size_ * 2, max_chunk_);
           prepare_ahead(begin, begin + wanted);
+          open_ahead(begin);
           return errc::ok;
         }
         count();
@@ -362,6 +366,7 @@ class appender {
         seal();
         pinned_segment left;
         if (const errc failure = roll(left); failure != errc::ok) return failure;
+        left_ = std::move(left);
       }
     } catch (const error& e) {
       return value_of(e);
@@ -393,8 +398,8 @@ class appender {
     const std::uint64_t next_base = base_offset_ + end;
     const std::uint64_t next_sequence = sequence_ + 1;
     for (;;) {
-      pinned_segment next;
-      switch (partition_.open(next_sequence, os::access::read_write, next)) {
+      pinned_segment next = std::exchange(next_, pinned_segment());
+      switch (next ? partition::opened::pinned : partition_.open(next_sequence, os::access::read_write, next)) {
         case partition::opened::pinned:
           next->base_offset().settle(next_base);        // S4
           partition_.begun().raise(next_sequence + 1);  // S5
@@ -528,6 +533,18 @@ class appender {
     }
   }
 
+  /// Has the next segment open and pinned before it is needed, so that the roll makes no system call. Tried with each chunk
+  /// of the last quarter, of which there are few.
+  void open_ahead(std::uint64_t begin) {
+    const std::uint64_t last_quarter = geometry_.segment_bytes - geometry_.data_bytes() / 4;
+    if (next_ || preparation_ || (begin < last_quarter && next_slot_ < slots_.size() - slots_.size() / 4)) return;
+    try {
+      partition_.open(sequence_ + 1, os::access::read_write, next_);
+    } catch (const error&) {
+      // The roll will tell.
+    }
+  }
+
   void adopt(pinned_segment next, std::uint64_t base) noexcept {
     if (preparation_ && preparation_->target() <= next.sequence()) preparation_.reset();  // another was faster
     segment_ = std::move(next);
@@ -547,6 +564,7 @@ class appender {
       left = std::move(segment_);
     }
     segment_ = pinned_segment();
+    next_ = pinned_segment();
     sequence_ = no_segment;
     chunk_begin_ = chunk_end_ = counted_ = 0;
     next_slot_ = slots_end_ = 0;
@@ -589,6 +607,8 @@ class appender {
   std::uint64_t counted_ = 0;  // of the chunk, bytes below are in the counter
   std::uint64_t contended_ = 0;
   pinned_segment segment_;
+  pinned_segment next_;  // where it is pinned already
+  pinned_segment left_;  // the one before: the pin is given back with the next chunk, not at the roll
   std::vector<lent_segment> lent_out_;
   std::optional<preparation> preparation_;
   pins::ownership writer_right_;
