@@ -158,6 +158,16 @@ class admin {
     return retired;
   }
 
+  /// Everything that is in the topic now is on the device when this returns, where the topic is durable. Throws what the
+  /// device says.
+  void flush(const std::string& name) const {
+    const auto log = open_to_write(name);
+    if (log->durability() == durability::none) return;
+    for (std::uint32_t id = 0; id < log->partitions(); ++id) {
+      storage::make_durable(log->partition(id), storage::end_offset(log->partition(id)));
+    }
+  }
+
   std::optional<std::uint64_t> offset_for_time(const topic_partition& p, timestamp time) const {
     const auto log = open(p.topic);
     return storage::offset_for_time(detail::partition_of(*log, p.partition), time.time_since_epoch().count());
@@ -271,6 +281,7 @@ class admin {
       }
       result.push_back({{topic, id}, to, {}, start, end, end - std::min(end, to), {}});
     }
+    committer.acknowledge();
     return result;
   }
 

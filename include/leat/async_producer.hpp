@@ -158,6 +158,11 @@ class async_producer {
   std::size_t queued_bytes() const noexcept { return state_->gate.bytes(); }
 
  private:
+  struct fate {
+    send_outcome outcome = errc::invalid_argument;
+    std::exception_ptr thrown = nullptr;
+  };
+
   /// A record on its way.
   struct envelope {
     std::optional<async::owned<Key>> key;
@@ -168,6 +173,7 @@ class async_producer {
     std::int64_t deadline = 0;  // monotonic_coarse()
     async::admission::ticket ticket;
     std::variant<std::monostate, send_callback, std::promise<send_outcome>> done;
+    fate became;
   };
   static_assert(std::is_nothrow_move_constructible_v<envelope> && std::is_nothrow_move_assignable_v<envelope>,
                 "keys and values are moved between threads, which must not throw");
@@ -177,7 +183,9 @@ class async_producer {
   struct state {
     state(const leat::topic<Value, Key>& topic, async_producer_options&& o)
         : options(std::move(o)),
-          out(topic, {.clock = options.clock, .max_block = {}, .partitioner = options.partitioner}),
+          out(topic,
+              {.clock = options.clock, .max_block = {}, .wait_for_device = false, .partitioner = options.partitioner}),
+          waits_for_device(topic.log()->durability() == durability::every),
           gate(options.max_queued_records, options.max_queued_bytes),
           batch(most_at_a_time),
           sender([this] { work(); }) {}
@@ -261,27 +269,43 @@ class async_producer {
       while (!gate.is_through()) {
         const auto signals = static_cast<std::size_t>(wake_up.waitMany(most_at_a_time));
         const std::size_t count = queue.try_dequeue_bulk(token, batch.begin(), signals);
+        if (count == 0) continue;
         async::admission::tickets left;
         for (std::size_t i = 0; i < count; ++i) {
           left.add(batch[i].ticket);
           append(batch[i]);
-          batch[i] = envelope();
+          if (!waits_for_device) complete(batch[i]);
         }
-        if (count != 0) gate.leave(left);
+        if (waits_for_device) {  // one call of the device for all of them
+          attempt(flushed, [&] { out.flush(); });
+          for (std::size_t i = 0; i < count; ++i) {
+            if (flushed.thrown && batch[i].became.outcome) batch[i].became = flushed;
+            complete(batch[i]);
+          }
+        }
+        gate.leave(left);
+      }
+    }
+
+    template <class Action>
+    static void attempt(fate& became, Action action) noexcept {
+      became.thrown = nullptr;
+      try {
+        action();
+      } catch (const error& what) {
+        became = {static_cast<errc>(what.code().value()), std::current_exception()};
+      } catch (...) {
+        became = {errc::invalid_argument, std::current_exception()};
       }
     }
 
     void append(envelope& e) noexcept {
-      send_outcome outcome = errc::invalid_argument;
-      std::exception_ptr thrown;
-      try {
-        outcome = send_until_deadline(e);
-      } catch (const error& what) {
-        outcome = static_cast<errc>(what.code().value());
-        thrown = std::current_exception();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
+      attempt(e.became, [&] { e.became.outcome = send_until_deadline(e); });
+    }
+
+    void complete(envelope& done) noexcept {
+      envelope e = std::exchange(done, envelope());
+      const auto& [outcome, thrown] = e.became;
       if (auto* const promise = std::get_if<std::promise<send_outcome>>(&e.done)) {
         thrown ? promise->set_exception(thrown) : promise->set_value(outcome);
         return;
@@ -327,6 +351,8 @@ class async_producer {
     const async_producer_options options;
     const std::uint32_t generation = os::fork_generation();
     producer<Value, Key> out;
+    const bool waits_for_device;
+    fate flushed;
     async::admission gate;
     moodycamel::ConcurrentQueue<envelope> queue;
     moodycamel::LightweightSemaphore wake_up;

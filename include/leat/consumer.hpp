@@ -117,16 +117,22 @@ class consumer {
   }
 
   /// Commits the position of everything it has, behind what polls have returned: a restart goes on there. fenced: the group has given partitions to others; the rest
-  /// is committed. Synchronous by nature, and not to be lost by the death of the process.
+  /// is committed. Synchronous by nature, and not to be lost by the death of the process; nor by that of the machine, as the
+  /// topics' durability has it. Throws what the device says.
   result<void> commit() {
     if (os::fork_generation() != generation_) return errc::forked;
-    if (state_->member) return state_->member->commit();
+    if (state_->member) {
+      const errc outcome = state_->member->commit();
+      state_->member->acknowledge();
+      return outcome;
+    }
     errc outcome = errc::ok;
     for (const auto& a : state_->reader.all()) {
       if (!a->positioned) continue;
       const errc failure = standalone().commit(*a->log, a->cursor.of().id(), a->cursor.position());
       if (failure != errc::ok) outcome = failure;
     }
+    standalone().acknowledge();
     return outcome;
   }
 
@@ -140,6 +146,7 @@ class consumer {
                                                                 o.at.partition, o.offset, o.metadata);
       if (failure != errc::ok) outcome = failure;
     }
+    state_->member ? state_->member->acknowledge() : standalone().acknowledge();
     return outcome;
   }
   result<void> commit(const partition_offset& offset) { return commit(std::span(&offset, 1)); }

@@ -1,8 +1,8 @@
 // A housekeeper: a background thread of this process that does for a store what otherwise only producers and operators do.
 //
 // Nobody needs one: producers apply retention when they begin a segment, members look after their groups, and creators after
-// what dead creators left. It is for topics with retention by time whose producers fall silent, and for stores that are to be
-// tidy though nobody is at work in them.
+// what dead creators left. It is for topics with retention by time or with durability::interval whose producers fall silent,
+// and for stores that are to be tidy though nobody is at work in them.
 //
 // Threads    one of its own. The object belongs to one thread at a time.
 // Processes  any number of housekeepers; more than one is of no use, and does no harm.
@@ -53,7 +53,10 @@ class housekeeper {
 
   void round() const {
     attempt([&] {
-      for (const std::string& name : admin_.topics()) attempt([&] { admin_.apply_retention(name); });
+      for (const std::string& name : admin_.topics()) {
+        attempt([&] { admin_.apply_retention(name); });
+        attempt([&] { admin_.flush(name); });
+      }
     });
     attempt([&] { admin_.clean(); });
   }

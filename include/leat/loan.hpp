@@ -84,6 +84,7 @@ class loan {
     const result<std::uint64_t> offset = to.publish(room_, kind_, extent);
     if (!offset) return offset.error();
     to.ring();
+    if (kind_ == format::record_kind::full) to.acknowledge(*offset);  // a compact one is not durable
     return record_position{partition_, *offset};
   }
 

@@ -47,9 +47,25 @@ struct retention_options {
   std::optional<bool> wait_for_groups = std::nullopt;
 };
 
+/// When the records of a topic are on the device, so that they survive the death of the machine. (That of processes they
+/// survive at once.)
+enum class durability : std::uint32_t {
+  none = 0,      // when the kernel likes; what a power failure leaves may have holes that nobody can tell from records
+  interval = 1,  // some time after they were appended: flush_options
+  every = 2      // before the send returns; those who wait together share one write to the device
+};
+
+/// When the producers of a topic with durability::interval flush: at an append, when either is reached. So what is left in
+/// the end stays until the producer ends, or somebody calls flush(), or a housekeeper does.
+struct flush_options {
+  std::optional<std::chrono::nanoseconds> interval = std::nullopt;  // default 1 s (flush.ms)
+  std::optional<std::uint64_t> bytes = std::nullopt;                // of one producer in one partition; default 16 MiB
+};
+
 /// What of a topic may change after its creation; what is unset stays. (Partitions can be added besides.)
 struct topic_changes {
   retention_options retention = {};
+  flush_options flush = {};
 };
 
 struct topic_options {
@@ -64,6 +80,10 @@ struct topic_options {
   std::optional<timestamp_type> timestamps = std::nullopt;            // default create_time
   std::optional<bool> single_writer = std::nullopt;                   // default false
   std::optional<mode_t> file_mode = std::nullopt;                     // of the topic's files; default 0600
+
+  /// Default none. Others need a store in files: in shared memory nothing survives the machine.
+  std::optional<leat::durability> durability = std::nullopt;
+  flush_options flush = {};
 };
 
 /// Where a producer takes the time of a record that is sent without a timestamp.
@@ -80,6 +100,10 @@ struct producer_options {
 
   /// How long a send waits for a group where retention does so. (Kafka's max.block.ms.)
   std::chrono::nanoseconds max_block = std::chrono::seconds(60);
+
+  /// Whether a send to a topic with durability::every returns when its record is on the device, or when it is appended: then
+  /// flush() waits for all of them.
+  bool wait_for_device = true;
 
   /// Default: Kafka's (murmur2 of the key; sticky for null keys).
   partitioner_function partitioner = nullptr;

@@ -3,7 +3,8 @@
 // Threads    one at a time; make one producer for each thread.
 // Processes  any number of producers on a topic; one for each partition of a single-writer topic (the first to send to it).
 // Crash      a record is in the log when send() has returned its offset, and survives the process. A producer that dies or is
-//            stopped delays nobody and leaves nothing to repair.
+//            stopped delays nobody and leaves nothing to repair. The death of the machine it survives as topic_options::durability
+//            has it.
 // Fork       a child must not use its parent's producer: errc::forked.
 // Cost       copying the record, one compare-exchange, and the clock unless a timestamp is given. System calls only where a
 //            segment ends.
@@ -62,6 +63,7 @@ class producer {
         revision_(log_->revision()),
         known_revision_(current_revision()),
         max_record_bytes_(log_->header().max_record_bytes),
+        compact_end_(log_->durability() == durability::none ? format::max_extent + 1 : 0),
         timestamps_(static_cast<timestamp_type>(log_->header().timestamps)),
         sticky_(log_->partitions()) {
     if (!log_->writable()) {
@@ -78,6 +80,7 @@ class producer {
   }
 
   /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
+  /// In a durable topic it throws what the device says; then the record is in the log, but perhaps not on the device.
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
                                                       const send_options& options = default_send_options) {
     return append(key, value, options, publish_and_ring{});
@@ -90,7 +93,9 @@ class producer {
     options.partition = expected.partition;
     return append(key, value, options, [&](const placement& at, format::record_kind kind, std::uint64_t extent) {
       const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, kind, extent);
-      if (offset) at.to->ring();
+      if (!offset) return offset;
+      at.to->ring();
+      at.to->acknowledge(*offset);
       return offset;
     });
   }
@@ -116,7 +121,15 @@ class producer {
       if (!appended) break;
     }
     filled.publish();
+    for (const auto& a : appenders_) a->acknowledge_last();
     return filled.outcome();
+  }
+
+  /// What this producer has sent is on the device when this returns, where the topic is durable. Throws what the device says,
+  /// and closed. Without durability, it returns at once. (Kafka's flush() waits for brokers.)
+  void flush() {
+    if (os::fork_generation() != generation_) throw error(errc::forked, log_->path(), "the producer is the parent's");
+    for (const auto& a : appenders_) a->flush();
   }
 
   /// Lends room for a value, to be filled in place. The errors of send().
@@ -174,6 +187,15 @@ class producer {
                                                             std::uint64_t extent) const {
       const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, kind, extent);
       at.to->ring();
+      if (kind == format::record_kind::full && offset) at.to->acknowledge(*offset);  // a compact one is not durable
+      return offset;
+    }
+  };
+  struct publish_in_batch {
+    result<std::uint64_t> operator()(const placement& at, format::record_kind kind, std::uint64_t extent) const {
+      const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, kind, extent);
+      at.to->ring();
+      if (offset) at.to->appended(*offset);
       return offset;
     }
   };
@@ -231,9 +253,9 @@ class producer {
     return offset.error();
   }
 
-  [[gnu::always_inline]] static bool is_compact(bool null_key, bool null_value, std::uint64_t value_bytes,
-                                                const send_options& options) noexcept {
-    return null_key && !null_value && value_bytes <= format::max_extent && options.headers.empty();
+  [[gnu::always_inline]] bool is_compact(bool null_key, bool null_value, std::uint64_t value_bytes,
+                                         const send_options& options) const noexcept {
+    return null_key && !null_value && value_bytes < compact_end_ && options.headers.empty();
   }
 
   /// Whether this handle may be used, and knows the topic's partitions.
@@ -350,11 +372,11 @@ class producer {
       if (outcome_.error != errc::ok) [[unlikely]]
         return false;
       const std::uint64_t value_bytes = value.is_null() ? 0 : codec<Value>::size(value.get());
-      if (!is_compact(key.is_null(), value.is_null(), value_bytes, options)) {
+      if (!sender_.is_compact(key.is_null(), value.is_null(), value_bytes, options)) {
         const key_argument key_copy = key;
         const value_argument value_copy = value;
         if (!publish()) return false;
-        const auto at = sender_.append_full(key_copy, value_copy, value_bytes, options, publish_and_ring{});
+        const auto at = sender_.append_full(key_copy, value_copy, value_bytes, options, publish_in_batch{});
         outcome_.error = at.error();
         if (at) note(*at);
         return outcome_.error == errc::ok;
@@ -461,7 +483,8 @@ class producer {
   }
   void add_appenders() {
     for (; partitions_ < log_->partitions(); ++partitions_) {
-      appenders_.push_back(std::make_unique<storage::appender>(log_->partition(partitions_), options_.max_block));
+      appenders_.push_back(std::make_unique<storage::appender>(log_->partition(partitions_), options_.max_block,
+                                                               options_.wait_for_device));
     }
     sticky_.spread_over(partitions_);
   }
@@ -481,6 +504,7 @@ class producer {
   const sync::revision revision_;
   std::uint64_t known_revision_;
   const std::uint64_t max_record_bytes_;
+  const std::uint64_t compact_end_;  // values of fewer bytes may be compact records
   const timestamp_type timestamps_;
   const std::uint32_t generation_ = os::fork_generation();
   std::uint32_t partitions_ = 0;

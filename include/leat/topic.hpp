@@ -34,6 +34,9 @@ struct partition_description {
   std::uint64_t contended_publishes;
   std::uint64_t wake_ups;
   std::uint64_t back_pressure;
+  std::uint64_t flushes;
+  std::uint64_t durable_offset;                 // records below are on the device; 0 in topics without durability
+  std::optional<std::uint64_t> recovered_end;   // where it ended when it was recovered after the death of the machine
 };
 
 struct topic_description {
@@ -49,7 +52,11 @@ struct topic_description {
   bool single_writer;
   std::uint32_t value_alignment;
   mode_t file_mode;
+  leat::durability durability;
+  std::chrono::nanoseconds flush_interval;  // of durability::interval; leat::forever
+  std::uint64_t flush_bytes;                // likewise; leat::unlimited
   leat::timestamp created;
+  std::optional<leat::timestamp> recovered;  // when that was last; empty: never
   std::vector<partition_description> partitions;
 };
 
@@ -75,7 +82,11 @@ inline topic_description describe(storage::topic_log& log) {
                       .single_writer = h.single_writer != 0,
                       .value_alignment = h.value_alignment,
                       .file_mode = h.file_mode,
+                      .durability = log.durability(),
+                      .flush_interval = log.flush_interval(),
+                      .flush_bytes = log.flush_bytes(),
                       .created = leat::timestamp(std::chrono::nanoseconds(h.created)),
+                      .recovered = log.recovered(),
                       .partitions = {}};
   for (std::uint32_t id = 0; id < log.partitions(); ++id) {
     storage::partition& p = log.partition(id);
@@ -85,7 +96,9 @@ inline topic_description describe(storage::topic_log& log) {
     const auto [first, begun] = p.segments();
     d.partitions.push_back({id, start, storage::end_offset(p), begun - first, begun == 0 ? 0 : begun - 1,
                             count(c.bytes_appended), count(c.fresh_segments), count(c.recycled_segments),
-                            count(c.contended_publishes), count(c.wake_ups), count(c.back_pressure)});
+                            count(c.contended_publishes), count(c.wake_ups), count(c.back_pressure), count(c.flushes),
+                            p.durable().observe(),
+                            log.recovered() ? std::optional(count(p.words().recovered_end)) : std::nullopt});
   }
   return d;
 }

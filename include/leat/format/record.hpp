@@ -5,19 +5,25 @@
 //   +8  value                                         +8   value bytes    4   (-1: null)
 //                                                     +12  key bytes      4   (-1: null)
 //                                                     +16  headers bytes  4
-//                                                     +20  checksum       4   (0: none)
+//                                                     +20  checksum       4   (in durable topics)
 //                                                     +24  value
 //                                                     +..  key, at the next multiple of 8
 //                                                     +..  headers, right behind the key
 //
 // A header is: name bytes (4), value bytes (4, -1: null), name, value; without padding. Integers are little-endian.
+// In a durable topic every record is full, and its checksum is the CRC-32C of where it lies (record_place) and of all its
+// bytes, those of the checksum taken as 0: what a former life of the file left in its place does not pass for it.
+//
 // The value comes first so that its alignment depends on nothing but the record's position.
 #pragma once
 
+#include <leat/format/crc32c.hpp>
 #include <leat/format/slot.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace leat::format {
 
@@ -65,6 +71,25 @@ constexpr std::uint64_t record_bytes(slot_word word) noexcept {
 }
 
 inline constexpr std::uint64_t max_record_bytes = max_extent * record_alignment;
+
+/// Where a record of a durable topic lies: the beginning of what its checksum covers.
+struct record_place {
+  std::array<std::uint8_t, 16> topic;
+  std::uint64_t sequence;
+  std::uint64_t partition;
+  std::uint64_t position;
+};
+static_assert(sizeof(record_place) == 40);
+
+/// The checksum of the full record `bytes`, whatever its checksum field holds.
+inline std::uint32_t record_checksum(const record_place& place, std::span<const std::byte> bytes) noexcept {
+  constexpr std::size_t at = offsetof(full_prefix, checksum);
+  constexpr std::array<std::byte, sizeof(full_prefix::checksum)> zero{};
+  std::uint32_t crc = crc32c(std::as_bytes(std::span(&place, 1)));
+  crc = crc32c(bytes.first(at), crc);
+  crc = crc32c(zero, crc);
+  return crc32c(bytes.subspan(at + zero.size()), crc);
+}
 
 /// Whether `word` is that of a record that lies between `begin` and `end` of its segment.
 constexpr bool is_sound(slot_word word, std::uint64_t begin, std::uint64_t end) noexcept {

@@ -16,7 +16,8 @@ struct store_header {
   std::uint32_t checksum;
   std::uint64_t padding_1[3];
   std::uint64_t topics_revision;  // grows when a topic or partition comes or goes
-  std::uint64_t padding_3[23];
+  unique_id boot;                 // in which its groups were recovered, or it was made
+  std::uint64_t padding_3[21];
   std::uint32_t bell;  // futex word: changes at every ring
   std::uint32_t padding_2[31];
 };

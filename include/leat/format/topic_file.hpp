@@ -37,7 +37,7 @@ struct topic_header {
   std::uint64_t key_type;
   char value_name[type_name_bytes];  // what the fingerprints stand for, zero-terminated, for messages
   char key_name[type_name_bytes];
-  std::uint32_t reserved;
+  std::uint32_t durability;  // leat::durability
   std::uint32_t checksum;
   std::uint64_t padding_1[50];
   std::uint64_t closed;          // 1 once the topic is deleted
@@ -46,11 +46,16 @@ struct topic_header {
   std::uint64_t retention_bytes_now;
   std::uint64_t retention_nanoseconds;  // ~0: unlimited
   std::uint64_t wait_for_groups;        // 0 or 1
-  std::uint64_t padding_2[378];
+  std::uint64_t flush_nanoseconds;      // of interval durability
+  std::uint64_t flush_bytes;            // likewise
+  std::array<std::uint8_t, 16> boot;    // in which it was recovered, or made
+  std::int64_t recovered;               // when that was; 0: never
+  std::uint64_t padding_2[373];
 };
 static_assert(offsetof(topic_header, value_name) == 104);
 static_assert(offsetof(topic_header, checksum) == 620);
 static_assert(offsetof(topic_header, closed) == 1024 && offsetof(topic_header, wait_for_groups) == 1064);
+static_assert(offsetof(topic_header, boot) == 1088 && offsetof(topic_header, recovered) == 1104);
 static_assert(sizeof(topic_header) == page_bytes);
 
 /// For statistics: added to now and then, so a killed process's last part of them is missing.
@@ -61,7 +66,8 @@ struct partition_counters {
   std::uint64_t contended_publishes;  // another producer had taken the slot
   std::uint64_t wake_ups;             // rings for sleepers
   std::uint64_t back_pressure;        // appends that had to wait for a group, or failed for it
-  std::uint64_t padding[2];
+  std::uint64_t flushes;
+  std::uint64_t padding;
 };
 
 /// All zero at first: nothing begun.
@@ -71,7 +77,10 @@ struct partition_words {
   std::uint64_t start_sequence;  // lowest segment that is not retired
   std::uint64_t reclaimed;       // all segments below have lost their names
   std::uint64_t deleted;         // records below were deleted by hand (delete_records)
-  std::uint64_t padding_1[3];
+  std::uint64_t durable;         // records below are on the device
+  std::uint64_t recovered_end;   // where it ended when it was recovered last
+  std::uint32_t flush_bell;      // futex word: changes with every flush
+  std::uint32_t flush_failed;    // 1: the device refused what it was given; the next flush gives it all again
   partition_counters counters;
   std::uint32_t doorbell;  // odd while somebody sleeps; read at every publish, so alone on its line
   std::uint32_t padding_2[31];

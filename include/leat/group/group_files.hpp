@@ -30,7 +30,7 @@ namespace leat::group {
 
 class group_files {
  public:
-  static constexpr const char* file_name = "group";
+  static constexpr const char* file_name = storage::group_file_name;
   static constexpr std::string_view assignment_prefix = "assignment-";
 
   /// Null when there is no such group.
@@ -61,7 +61,9 @@ class group_files {
                     "cannot make a group in a store opened for reading");
       }
       storage::make_directory(store->groups(), name, store->directory_mode(),
-                              [&](os::directory& directory) { fill(directory, name, store->directory_mode() & 0666); });
+                              [&](os::directory& directory) {
+                                storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
+                              });
     }
   }
 
@@ -215,19 +217,6 @@ class group_files {
     if (storage::is_legal_name(name)) return;
     throw error(errc::name_invalid, store.groups().path(name.substr(0, 300)),
                 "a group's name has " + std::string(storage::legal_names));
-  }
-
-  static void fill(os::directory& directory, const std::string& name, mode_t mode) {
-    os::file file = directory.create(file_name, mode);
-    file.reserve(format::page_bytes);
-    const os::mapping mapped(file, format::page_bytes, os::access::read_write);
-    format::group_header header{};
-    header.magic = format::group_magic;
-    header.version = format::version;
-    header.id = os::random_bits<format::unique_id>();
-    name.copy(header.name, format::group_name_bytes - 1);
-    header.checksum = format::header_checksum(header);
-    std::memcpy(mapped.data(), &header, sizeof header);
   }
 
   static std::string assignment_name(std::uint64_t generation) {

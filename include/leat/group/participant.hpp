@@ -161,6 +161,11 @@ class participant final : public storage::attendant {
     return outcome;
   }
 
+  /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
+  void acknowledge() const {
+    for (const tenure& t : tenures_) t.offsets->acknowledge();
+  }
+
   errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
     if (member_ == nullptr || !member_->is_current()) return noted(errc::fenced);
     for (tenure& t : tenures_) {
@@ -269,9 +274,12 @@ class participant final : public storage::attendant {
     }
     const guard working(busy_);
     if (member_->is_current()) {
-      if (options_.enable_auto_commit) commit();
       std::exception_ptr thrown;
       try {
+        if (options_.enable_auto_commit) {
+          commit();
+          acknowledge();
+        }
         tell(listener_.revoked, owned());
       } catch (...) {
         thrown = std::current_exception();
@@ -571,8 +579,10 @@ class participant final : public storage::attendant {
   /// Java's rule: at a poll, when the interval is over, what earlier polls returned.
   void commit_if_due(std::int64_t now) {
     if (!options_.enable_auto_commit || now < next_commit_) return;
-    if (next_commit_ != 0) commit();
+    const bool is_due = next_commit_ != 0;
+    if (is_due) commit();
     next_commit_ = now + std::min<std::int64_t>(options_.auto_commit_interval.count(), std::int64_t{1} << 60);
+    if (is_due) acknowledge();
   }
 
   static void tell(const std::function<void(std::span<const topic_partition>)>& callback,

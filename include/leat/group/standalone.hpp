@@ -35,6 +35,11 @@ class standalone {
     return offsets->commit_unowned(partition, owner, offset, metadata);
   }
 
+  /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
+  void acknowledge() const {
+    for (const auto& [topic, offsets] : offsets_) offsets->acknowledge();
+  }
+
  private:
   std::shared_ptr<storage::store_files> store_;
   std::string name_;

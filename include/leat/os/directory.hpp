@@ -58,6 +58,12 @@ class directory {
   /// Permission bits of this directory.
   virtual mode_t mode() const = 0;
 
+  /// The names in it are on the device when this returns.
+  virtual void sync() const = 0;
+
+  /// Whether what is in it is gone with the machine.
+  virtual bool is_volatile() const = 0;
+
   /// Takes this directory for its user, until the object goes. False when another has it: its maker is alive and at work.
   virtual bool try_own() = 0;
 };

@@ -65,6 +65,11 @@ class file {
     if (failure != 0) throw_errno(failure, path_, "reserve " + std::to_string(bytes) + " bytes");
   }
 
+  /// Its bytes and size are on the device when this returns; its name is another matter (directory::sync).
+  void sync() const {
+    if (::fsync(descriptor_) != 0) throw_errno(errno, path_, "write it to the device");
+  }
+
   // What makes this a MemoryMappable for boost::interprocess::mapped_region.
   boost::interprocess::mapping_handle_t get_mapping_handle() const noexcept {
     return boost::interprocess::ipcdetail::mapping_handle_from_file_handle(descriptor_);

@@ -119,6 +119,10 @@ class folder final : public directory {
 
   mode_t mode() const override { return permissions().st_mode & 0777; }
 
+  void sync() const override { self_.sync(); }
+
+  bool is_volatile() const override { return path().starts_with("/dev/shm/"); }
+
   bool try_own() override { return self_.try_own(); }
 
   uid_t owner() const { return permissions().st_uid; }

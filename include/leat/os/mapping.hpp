@@ -24,6 +24,12 @@ class mapping {
   std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
   std::size_t size() const noexcept { return region_.get_size(); }
 
+  /// What was written up to now is on the device when this returns; the file's name is another matter (directory::sync).
+  /// `path` names the file in errors. Cost: fdatasync(2).
+  void flush(const std::string& path) const {
+    if (!region_.flush(0, 0, false)) throw_errno(errno, path, "write it to the device");
+  }
+
  private:
   static const file& checked(const file& f, std::uint64_t bytes) {
     const std::uint64_t real = f.status().bytes;
@@ -37,7 +43,7 @@ class mapping {
     return mode == access::read_only ? boost::interprocess::read_only : boost::interprocess::read_write;
   }
 
-  boost::interprocess::mapped_region region_;
+  mutable boost::interprocess::mapped_region region_;
 };
 
 }  // namespace leat::os

@@ -98,6 +98,10 @@ class memory_directory final : public directory {
 
   mode_t mode() const override { return 0700; }
 
+  void sync() const override {}
+
+  bool is_volatile() const override { return true; }
+
   bool try_own() override {
     const auto guard = lock();
     return !std::exchange(owned_, true);

@@ -13,9 +13,11 @@
 
 #include <leat/format/record.hpp>
 #include <leat/options.hpp>
+#include <leat/os/clock.hpp>
 #include <leat/os/fork.hpp>
 #include <leat/os/processor.hpp>
 #include <leat/result.hpp>
+#include <leat/storage/durability.hpp>
 #include <leat/storage/partition.hpp>
 #include <leat/storage/preparation.hpp>
 
@@ -23,6 +25,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,7 +46,9 @@ struct room {
 
 class appender {
  public:
-  explicit appender(partition& p, std::chrono::nanoseconds max_block = std::chrono::nanoseconds::zero())
+  /// `waits_for_device`: acknowledge() does, where the topic's durability is that of every record.
+  explicit appender(partition& p, std::chrono::nanoseconds max_block = std::chrono::nanoseconds::zero(),
+                    bool waits_for_device = true)
       : doorbell_(p.doorbell()),
         partition_(p),
         max_block_(max_block),
@@ -51,13 +56,23 @@ class appender {
         wake_mask_(p.wake_mask()),
         closed_(p.topic().closed),
         takes_append_time_(p.topic().header.timestamps == static_cast<std::uint32_t>(timestamp_type::log_append_time)),
+        is_durable_(p.topic().is_durable()),
+        waits_for_device_(waits_for_device && p.topic().durability() == durability::every),
         geometry_(p.topic().geometry),
         max_chunk_(std::clamp<std::uint64_t>(geometry_.data_bytes() / 16, 64, max_chunk_bytes)) {
     // Without the kernel's global barrier, a compare-exchange is the barrier that a plain store is not. (doorbell.hpp)
     alone_ = is_single_writer() && os::join_global_barrier();
   }
 
-  ~appender() { count(); }
+  ~appender() {
+    count();
+    if (os::fork_generation() != generation_) return;
+    try {
+      flush();
+    } catch (const error&) {
+      // Who must know has called flush().
+    }
+  }
   appender(const appender&) = delete;
   appender& operator=(const appender&) = delete;
 
@@ -104,6 +119,8 @@ class appender {
   /// A4 is left to the caller, who rings once behind the last record of a batch.
   [[gnu::always_inline]] result<std::uint64_t> publish(std::byte* at, std::uint64_t size, format::record_kind kind,
                                                        std::uint64_t extent) {
+    if (kind == format::record_kind::full && is_durable_) [[unlikely]]
+      sign(at, extent);
     const std::uint64_t slot = claim_slot(slot_of(at, kind, extent));
     if (slot == none) [[unlikely]]
       return publish_further_on(room_at(at, size), kind, extent);
@@ -140,6 +157,7 @@ class appender {
                                    std::uint64_t extent) {
     room r = room_at(at, size);
     for (;;) {
+      if (is_durable_) sign(r.bytes, extent);
       if (expected < base_offset_) break;
       const std::uint64_t slot = expected - base_offset_;
       next_slot_ = slots_.first_without_record(next_slot_);
@@ -165,6 +183,27 @@ class appender {
     }
     give_back(r);
     return errc::mismatched;
+  }
+
+  /// Behind the ring, for the record at `offset`: when this returns, the topic's durability holds for it. Throws what the
+  /// device said; the record is in the log then, but perhaps not on the device.
+  [[gnu::always_inline]] void acknowledge(std::uint64_t offset) {
+    if (is_durable_) [[unlikely]]
+      acknowledge_durable(offset);
+  }
+
+  /// The record at `offset` was appended, and is acknowledged with a later one, or by acknowledge_last().
+  [[gnu::always_inline]] void appended(std::uint64_t offset) noexcept {
+    if (is_durable_) [[unlikely]]
+      unflushed_end_ = offset + 1;
+  }
+  void acknowledge_last() {
+    if (is_durable_ && unflushed_end_ != 0) acknowledge_durable(unflushed_end_ - 1);
+  }
+
+  /// What was appended here is on the device when this returns, in a durable topic. Throws likewise.
+  void flush() {
+    if (is_durable_ && unflushed_end_ != 0) make_durable(partition_, unflushed_end_);
   }
 
   /// A4.
@@ -207,7 +246,10 @@ class appender {
   /// Room that will not be published can be used again if nothing was taken since; otherwise it leaks until its segment
   /// is recycled.
   void give_back(const room& r) noexcept {
-    if (r.sequence == sequence_ && r.position + r.size == chunk_begin_) chunk_begin_ = r.position;
+    if (r.sequence != sequence_ || r.position + r.size != chunk_begin_) return;
+    // What was signed might be found by a recovery in place of the record that came behind it.
+    if (is_durable_ && r.position < signed_to_) return;
+    chunk_begin_ = r.position;
   }
 
  private:
@@ -224,6 +266,7 @@ class appender {
   static constexpr std::chrono::nanoseconds shortest_nap{20'000};
   static constexpr std::chrono::nanoseconds longest_nap{1'000'000};
   static constexpr std::chrono::nanoseconds longest_block = std::chrono::hours(24 * 365);
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::min();
 
   struct lent_segment {
     pinned_segment segment;
@@ -267,6 +310,31 @@ class appender {
     return none;
   }
 
+  /// The checksum of a full record, which depends on where it lies.
+  [[gnu::noinline]] void sign(std::byte* at, std::uint64_t extent) noexcept {
+    auto& prefix = *reinterpret_cast<format::full_prefix*>(at);
+    const auto position = static_cast<std::uint64_t>(at - bytes_);
+    prefix.checksum = format::record_checksum(partition_.place(sequence_, position),
+                                              std::span(at, extent * format::record_alignment));
+    signed_to_ = std::max(signed_to_, position + extent * format::record_alignment);
+  }
+
+  [[gnu::noinline]] void acknowledge_durable(std::uint64_t offset) {
+    unflushed_end_ = offset + 1;
+    if (partition_.topic().durability() == durability::every) {
+      if (waits_for_device_) make_durable(partition_, unflushed_end_);
+      return;
+    }
+    const std::int64_t now = os::monotonic_coarse();
+    if (last_flush_ == never) last_flush_ = now;
+    const bool is_due = unflushed_bytes_ + (chunk_begin_ - std::min(counted_, chunk_begin_)) >= partition_.topic().flush_bytes() ||
+                        static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
+    if (!is_due) return;
+    make_durable(partition_, unflushed_end_);
+    last_flush_ = now;
+    unflushed_bytes_ = 0;
+  }
+
   bool is_single_writer() const noexcept { return partition_.topic().header.single_writer != 0; }
 
   [[gnu::noinline, gnu::cold]] void lent_back_later(std::uint64_t sequence) noexcept {
@@ -290,6 +358,7 @@ class appender {
                                                                         std::uint64_t extent) {
     for (;;) {
       if (const errc failure = carry_on(r); failure != errc::ok) return failure;
+      if (is_durable_) sign(r.bytes, extent);
       const std::uint64_t slot = claim_slot(format::make_slot(kind, r.position, extent));
       if (slot != none) return base_offset_ + slot;
     }
@@ -499,7 +568,9 @@ class appender {
 
   /// Adds to the partition's counters what this appender has done since it last did.
   void count() noexcept {
-    sync::counter(partition_.counters().bytes_appended).add(chunk_begin_ - std::min(counted_, chunk_begin_));
+    const std::uint64_t bytes = chunk_begin_ - std::min(counted_, chunk_begin_);
+    sync::counter(partition_.counters().bytes_appended).add(bytes);
+    unflushed_bytes_ += bytes;
     sync::counter(partition_.counters().contended_publishes).add(std::exchange(contended_, 0));
     counted_ = chunk_begin_;
   }
@@ -568,6 +639,7 @@ class appender {
     sequence_ = no_segment;
     chunk_begin_ = chunk_end_ = counted_ = 0;
     next_slot_ = slots_end_ = 0;
+    signed_to_ = 0;
     volunteered_ = false;
     // An occasional producer takes small chunks, a busy one large ones: what it took of the last segment tells.
     chunk_size_ = std::clamp(taken_here_ / 16, std::min(first_chunk, max_chunk_), max_chunk_);
@@ -596,6 +668,8 @@ class appender {
   const sync::flag closed_;
   const std::uint32_t generation_ = os::fork_generation();
   const bool takes_append_time_;
+  const bool is_durable_;
+  const bool waits_for_device_;
   const format::segment_geometry geometry_;
   const std::uint64_t max_chunk_;
   std::uint64_t chunk_size_ = std::min(first_chunk, max_chunk_);
@@ -606,6 +680,10 @@ class appender {
   std::string cause_;
   std::uint64_t counted_ = 0;  // of the chunk, bytes below are in the counter
   std::uint64_t contended_ = 0;
+  std::uint64_t signed_to_ = 0;  // of this segment: room below may hold a record that was never published
+  std::uint64_t unflushed_end_ = 0;      // of what was appended here, in a durable topic
+  std::uint64_t unflushed_bytes_ = 0;    // about
+  std::int64_t last_flush_ = never;      // os::monotonic_coarse
   pinned_segment segment_;
   pinned_segment next_;  // where it is pinned already
   pinned_segment left_;  // the one before: the pin is given back with the next chunk, not at the roll

@@ -12,6 +12,8 @@
 
 #include <leat/format/offsets_file.hpp>
 #include <leat/format/topic_file.hpp>
+#include <leat/options.hpp>
+#include <leat/os/clock.hpp>
 #include <leat/os/directory.hpp>
 #include <leat/os/mapping.hpp>
 #include <leat/os/random.hpp>
@@ -26,6 +28,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,7 +79,9 @@ class group_offsets {
         group_(std::move(group)),
         mapping_(file, format::page_bytes, mode, format::offsets_file_bytes(format::max_partitions)),
         writable_(mode == os::access::read_write),
-        file_mode_(topic.file_mode) {
+        file_mode_(topic.file_mode),
+        durability_(static_cast<leat::durability>(topic.durability)),
+        flush_nanoseconds_(topic.flush_nanoseconds) {
     const format::offsets_header h = header();
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::offsets_magic) fail(errc::foreign, "no offsets file");
@@ -92,6 +97,41 @@ class group_offsets {
     measure(file);
   }
 
+  /// After the machine has died: nobody owns anything, nothing that is committed lies beyond `ends`, and what is not whole is
+  /// gone. Nobody else has the file open.
+  static void recover(const std::shared_ptr<os::directory>& directory, const format::topic_header& topic,
+                      const std::string& group, std::span<const std::uint64_t> ends) {
+    try {
+      const auto offsets = open(directory, topic, group);
+      for (std::uint32_t p = 0; p < offsets->capacity(); ++p) {
+        offsets->recover(p, p < ends.size() ? ends[p] : 0);
+      }
+      if (topic.durability != 0) offsets->flush();
+    } catch (const error& e) {
+      if (e.code() != errc::foreign && e.code() != errc::corrupt && e.code() != errc::truncated) throw;
+      directory->remove(file_name(group));  // cut off in the making: nothing was committed in it
+    }
+  }
+
+  /// What was committed here is on the device as the topic's durability has it: when this returns, or when it is called the
+  /// next time behind the interval. Throws what the device says.
+  void acknowledge() const {
+    if (durability_ == durability::none || !unflushed_.load(std::memory_order_acquire)) return;
+    const std::int64_t now = os::monotonic_coarse();
+    if (durability_ == durability::interval) {
+      std::int64_t last = last_flush_.load(std::memory_order_relaxed);
+      if (static_cast<std::uint64_t>(now - last) < flush_nanoseconds_) return;
+      if (!last_flush_.compare_exchange_strong(last, now, std::memory_order_relaxed)) return;  // another thread does it
+    }
+    flush();
+  }
+
+  void flush() const {
+    unflushed_.store(false, std::memory_order_release);  // before: what is committed meanwhile sets it again
+    mapping_.flush(directory_->path(file_name(group_)));
+    if (names_changed_.exchange(false, std::memory_order_acq_rel)) directory_->sync();
+  }
+
   const std::string& group() const noexcept { return group_; }
   bool writable() const noexcept { return writable_; }
 
@@ -104,6 +144,7 @@ class group_offsets {
     if (!file) throw error(errc::not_found, directory_->path(file_name(group_)), "the group's offsets were deleted");
     const std::uint64_t before = file->status().bytes;
     file->reserve(format::offsets_file_bytes(partitions));
+    if (is_durable()) file->sync();
     if (file->status().bytes < before) throw error(errc::corrupt, file->path(), "the file shrank");
     measure(*file);
   }
@@ -237,6 +278,8 @@ class group_offsets {
   }
 
  private:
+  bool is_durable() const noexcept { return durability_ != durability::none; }
+
   static void make(os::directory& directory, const format::topic_header& topic, const std::string& group,
                    std::uint32_t partitions) {
     const std::string temporary = temporary_name(new_prefix);
@@ -254,10 +297,33 @@ class group_offsets {
       group.copy(header.group, format::group_name_bytes - 1);
       header.checksum = format::header_checksum(header);
       std::memcpy(mapped.data(), &header, sizeof header);
+      if (topic.durability != 0) file.sync();
       if (directory.rename(temporary, file_name(group)) == os::rename_result::exists) directory.remove(temporary);
     } catch (const error&) {
       directory.remove(temporary);
       throw;
+    }
+  }
+
+  void recover(std::uint32_t partition, std::uint64_t end) const {
+    const auto limited = [&](const sync::commit_word& word) {
+      format::commit_value seen = word.observe();
+      if (seen.offset == format::commit_value::none) return;
+      const bool keeps_text = seen.offset <= end && seen.has_metadata && has_metadata_of(partition, seen);
+      const format::commit_value next{seen.epoch, keeps_text, std::min(seen.offset, end)};
+      if (next != seen) word.replace(seen, next);
+    };
+    limited(committed_of(partition));
+    limited(begun_of(partition));
+    format::owner_value seen = owner(partition);
+    const format::owner_value nobody{seen.epoch + 1, 0};
+    if (owner_of(partition).pass(seen, nobody)) begin_epoch(partition, nobody);
+  }
+  bool has_metadata_of(std::uint32_t partition, format::commit_value c) const {
+    try {
+      return read_metadata(partition, c).has_value();
+    } catch (const error&) {
+      return false;
     }
   }
 
@@ -324,6 +390,8 @@ class group_offsets {
       if (next.has_metadata) directory_->remove(metadata_name(partition, next));
       return errc::fenced;
     }
+    if (is_durable()) [[unlikely]]
+      unflushed_.store(true, std::memory_order_release);
     if (seen.has_metadata && seen != next) [[unlikely]]
       directory_->remove(metadata_name(partition, seen));
     return errc::ok;
@@ -357,7 +425,11 @@ class group_offsets {
         file.try_own();
         file.reserve(text.size());
         std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
-        if (directory_->replace(temporary, metadata_name(partition, c))) return;
+        if (is_durable()) file.sync();
+        if (directory_->replace(temporary, metadata_name(partition, c))) {
+          names_changed_.store(true, std::memory_order_release);
+          return;
+        }
         // Otherwise it was taken for a dead maker's before it was owned.
       } catch (const error&) {
         directory_->remove(temporary);
@@ -371,7 +443,12 @@ class group_offsets {
   os::mapping mapping_;
   bool writable_;
   mode_t file_mode_;
+  leat::durability durability_;
+  std::uint64_t flush_nanoseconds_;
   format::unique_id id_{};
+  mutable std::atomic<bool> unflushed_{false};        // something was committed since the last flush
+  mutable std::atomic<std::int64_t> last_flush_{0};   // os::monotonic_coarse
+  mutable std::atomic<bool> names_changed_{false};  // since the last flush
   std::atomic<std::uint32_t> capacity_{0};
 };
 

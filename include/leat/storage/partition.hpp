@@ -30,7 +30,8 @@ namespace leat::storage {
 struct topic_context {
   std::shared_ptr<os::directory> directory;
   format::topic_header header;        // a checked copy: what the file says later is of no consequence
-  const format::topic_header& words;  // as mapped; of it, only the words that may change
+  const os::mapping& file;            // the topic file
+  const format::topic_header& words;  // in it; of them, only those that may change
   bool writable;
   format::segment_geometry geometry;
   sync::bell bell;
@@ -45,6 +46,12 @@ struct topic_context {
     return std::max<std::uint64_t>(1, bytes / header.segment_bytes + (bytes % header.segment_bytes != 0));
   }
   std::uint64_t retention_nanoseconds() const noexcept { return sync::setting(words.retention_nanoseconds).observe(); }
+  /// The words of the topic and its partitions are on the device when this returns.
+  void flush_words() const { file.flush(directory->path("topic")); }
+  leat::durability durability() const noexcept { return static_cast<leat::durability>(header.durability); }
+  bool is_durable() const noexcept { return header.durability != 0; }
+  std::uint64_t flush_nanoseconds() const noexcept { return sync::setting(words.flush_nanoseconds).observe(); }
+  std::uint64_t flush_bytes() const noexcept { return sync::setting(words.flush_bytes).observe(); }
   bool waits_for_groups() const noexcept { return sync::setting(words.wait_for_groups).observe() != 0; }
   sync::revision revision() const noexcept { return sync::revision(words.revision); }
 };
@@ -93,6 +100,15 @@ class partition {
   sync::watermark reclaimed() const noexcept { return sync::watermark(words_.reclaimed); }
   /// Records below were deleted by hand; a reader stops at once.
   sync::watermark deleted() const noexcept { return sync::watermark(words_.deleted); }
+  /// Records below are on the device. What was written before the mark was raised this far is there.
+  sync::watermark durable() const noexcept { return sync::watermark(words_.durable); }
+  sync::bell flush_bell() const noexcept { return sync::bell(words_.flush_bell); }
+  sync::alarm flush_failed() const noexcept { return sync::alarm(words_.flush_failed); }
+  /// Where the checksum of a record at `position` of segment `sequence` says that it lies.
+  format::record_place place(std::uint64_t sequence, std::uint64_t position) const noexcept {
+    return {topic_.header.id, sequence, id_, position};
+  }
+  const format::partition_words& words() const noexcept { return words_; }
   sync::doorbell doorbell() const noexcept { return {words_.doorbell, words_.counters.wake_ups}; }
   const format::partition_counters& counters() const noexcept { return words_.counters; }
 

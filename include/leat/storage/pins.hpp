@@ -2,7 +2,8 @@
 //
 // Byte `lock_byte(partition, sequence)` locked shared is a pin on that segment: its file is neither cleared nor reused.
 // Locked exclusively, it is the right to a retired segment's name. Byte `writer_byte(partition)` locked exclusively is the
-// right to write to a single-writer partition. The bytes need not exist in the file.
+// right to write to a single-writer partition; `flush_byte(partition)`, to flush it for those who wait; `recovery_byte`, to
+// recover the topic after the machine died. The bytes need not exist in the file.
 //
 // The locks belong to the open file description, so one descriptor for each process and topic serves all of them. Since
 // locks of one description do not conflict, this account decides within the process.
@@ -27,6 +28,10 @@ constexpr std::uint64_t lock_byte(std::uint32_t partition, std::uint64_t sequenc
   return std::uint64_t{partition} << 52 | sequence;
 }
 constexpr std::uint64_t writer_byte(std::uint32_t partition) noexcept { return std::uint64_t{1} << 62 | partition; }
+constexpr std::uint64_t flush_byte(std::uint32_t partition) noexcept {
+  return std::uint64_t{1} << 62 | std::uint64_t{1} << 32 | partition;
+}
+inline constexpr std::uint64_t recovery_byte = std::uint64_t{1} << 62 | std::uint64_t{1} << 33;
 
 class pins {
  public:

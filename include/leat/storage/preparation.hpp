@@ -10,9 +10,11 @@
 #pragma once
 
 #include <leat/os/random.hpp>
+#include <leat/storage/durability.hpp>
 #include <leat/storage/retention.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +28,11 @@ class preparation {
   preparation(partition& p, std::uint64_t target) : preparation(&p, target) {
     if (const auto cause = retire_expired(p); cause && target == p.begun().observe()) {
       throw error(errc::back_pressure, p.topic().directory->path(""), *cause);
+    }
+    if (p.topic().is_durable() && p.start_sequence().observe() > p.reclaimed().observe()) {
+      // Before a file loses what it held, the device knows that it was retired, and has what is kept in its place.
+      flush(p);
+      p.topic().flush_words();
     }
     if (!take_spare()) make_file();
     to_clear_ = spare_ ? used_slots(*spare_) : 0;
@@ -120,6 +127,11 @@ class preparation {
   void bear() noexcept {
     const topic_context& topic = partition_.topic();
     format::segment_header& header = spare_->header();
+    // In this order, since after a power failure the page may be found as it was at any moment of it.
+    sync::settled_word(header.base_offset).settle(format::unset);
+    header.largest_timestamp = format::unset;
+    header.data_tail = topic.geometry.data_begin();
+    std::atomic_thread_fence(std::memory_order_release);
     format::segment_identity identity{};
     identity.magic = format::segment_magic;
     identity.version = format::version;
@@ -130,10 +142,7 @@ class preparation {
     identity.slot_count = topic.geometry.slot_count;
     identity.checksum = format::header_checksum(identity);
     header.identity = identity;
-    header.base_offset = format::unset;
-    header.largest_timestamp = format::unset;
     spare_->abandoned().reset();
-    header.data_tail = topic.geometry.data_begin();
   }
 
   /// N5 and N6.

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace leat::storage {
 
@@ -85,7 +86,9 @@ inline bool all_expired(partition& p) {
 /// without producers would keep. How many.
 inline std::size_t reclaim(partition& p) {
   std::size_t removed = 0;
-  for (const std::uint64_t r : p.retired_names()) {
+  const std::vector<std::uint64_t> names = p.retired_names();
+  if (!names.empty() && p.topic().is_durable()) p.topic().flush_words();  // that they are retired, before they are gone
+  for (const std::uint64_t r : names) {
     if (p.topic().pins.try_own(p.lock(r)) != pins::refusal::none) continue;
     const pins::ownership right(p.topic().pins, p.lock(r));
     const std::string name = p.name(r);

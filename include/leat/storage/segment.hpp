@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace leat::storage {
@@ -32,6 +33,16 @@ class segment {
   sync::flag abandoned() const noexcept { return sync::flag(header().abandoned); }
 
   std::byte* bytes() const noexcept { return mapping_.data(); }
+
+  /// Its bytes are on the device when this returns.
+  void flush(const std::string& path) const { mapping_.flush(path); }
+  /// Makes every page one that the next flush writes, though the device has refused it before and the kernel takes it for
+  /// written. Adding nothing changes no word, whoever writes it meanwhile.
+  void dirty_again() const noexcept {
+    for (std::uint64_t at = 0; at < geometry_.segment_bytes; at += format::page_bytes) {
+      sync::touch(*reinterpret_cast<std::uint64_t*>(mapping_.data() + at));
+    }
+  }
   const format::segment_geometry& geometry() const noexcept { return geometry_; }
   const os::file_status& status() const noexcept { return status_; }
   os::access mode() const noexcept { return mode_; }

@@ -10,17 +10,21 @@
 
 #include <leat/format/store_file.hpp>
 #include <leat/options.hpp>
+#include <leat/os/boot.hpp>
 #include <leat/os/folder.hpp>
 #include <leat/os/mapping.hpp>
 #include <leat/os/memory_directory.hpp>
+#include <leat/storage/group_words.hpp>
 #include <leat/storage/leftovers.hpp>
 #include <leat/sync/doorbell.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace leat::storage {
 
@@ -79,6 +83,7 @@ class store_files {
     verify(file->path());
     topics_ = directory_->open_directory(topics_name);
     groups_ = directory_->open_directory(groups_name);
+    if (groups_ != nullptr && writable_) recover_groups_once(*file);
     for (const char* const name :
          {topics_ == nullptr ? topics_name : nullptr, groups_ == nullptr ? groups_name : nullptr}) {
       if (name != nullptr) throw error(errc::not_found, directory_->path(name), "the store lacks this directory");
@@ -90,6 +95,18 @@ class store_files {
     if (!directory_->remove_directory(topics_name) || !directory_->remove_directory(groups_name)) return false;
     directory_->remove(file_name);
     return os::folder::remove_at(path);
+  }
+
+  /// The store itself is on the device when this returns: what makes a topic that is there one that can be found.
+  void sync() const {
+    mapping_->flush(directory_->path(file_name));
+    topics_->sync();
+    directory_->sync();
+    try {
+      if (const auto parent = directory_->open_directory("..")) parent->sync();
+    } catch (const error& e) {
+      if (e.code() != errc::permission_denied) throw;  // who may not look there did not make the store
+    }
   }
 
   os::directory& topics() const noexcept { return *topics_; }
@@ -104,6 +121,23 @@ class store_files {
   sync::revision topics_revision() const noexcept { return sync::revision(header().topics_revision); }
 
  private:
+  /// Members and assignments end with the machine, and may have been cut off by its end. What groups have committed lies with
+  /// the topics, and is recovered there.
+  void recover_groups_once(const os::file& file) {
+    const auto is_done = [&] { return header().boot == os::current_boot(); };
+    if (is_done()) return;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!file.try_own()) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        throw error(errc::system, file.path(), "another process has been recovering the store for a minute");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (is_done()) return;
+    for (const std::string& name : groups_->list()) recover_group(*groups_, name, directory_mode() & 0666);
+    const_cast<format::store_header&>(header()).boot = os::current_boot();
+  }
+
   static void check_owner(const os::folder& directory, const store_options& options) {
     if (directory.everybody_may_write()) {
       throw error(errc::permission_denied, directory.path(),
@@ -141,6 +175,7 @@ class store_files {
     header.version = format::version;
     header.id = os::random_bits<format::unique_id>();
     header.checksum = format::header_checksum(header);
+    header.boot = os::current_boot();
     std::memcpy(mapped.data(), &header, sizeof header);
     const os::rename_result outcome = directory.rename(temporary, file_name);
     if (outcome == os::rename_result::exists) directory.remove(temporary);

@@ -11,6 +11,7 @@
 #include <leat/options.hpp>
 #include <leat/storage/leftovers.hpp>
 #include <leat/storage/partition.hpp>
+#include <leat/storage/recovery.hpp>
 #include <leat/storage/store_files.hpp>
 #include <leat/storage/type_identity.hpp>
 
@@ -122,6 +123,7 @@ class topic_log {
         writable_(writable),
         context_{directory,
                  header,
+                 mapping_,
                  header_in(mapping_),
                  writable,
                  {header.segment_bytes, header.slot_count},
@@ -131,6 +133,7 @@ class topic_log {
                  group_registry(directory, context_.header)},
         partitions_(format::max_partitions) {
     take_over_partitions();
+    recover_once(context_, partitions_);
   }
 
   /// Partitions that were added since; how many there are now.
@@ -152,6 +155,7 @@ class topic_log {
     if (!file) throw error(errc::closed, path(), "the topic was deleted");
     file->reserve(format::topic_file_bytes(total));
     sync::watermark(context_.words.partitions_now).raise(total);
+    if (context_.is_durable()) file->sync();
     announce();
     refresh();
   }
@@ -159,11 +163,16 @@ class topic_log {
   /// Changes what may be changed. Throws invalid_argument before it changes anything.
   void alter(const topic_changes& changes) {
     check_retention(changes.retention, path());
+    check_flush(changes.flush, path());
     require_writable("alter");
     const retention_options& r = changes.retention;
+    const flush_options& f = changes.flush;
+    if (f.interval) sync::setting(context_.words.flush_nanoseconds).set(nanoseconds_of(*f.interval));
+    if (f.bytes) sync::setting(context_.words.flush_bytes).set(*f.bytes);
     if (r.bytes) sync::setting(context_.words.retention_bytes_now).set(*r.bytes);
     if (r.time) sync::setting(context_.words.retention_nanoseconds).set(nanoseconds_of(*r.time));
     if (r.wait_for_groups) sync::setting(context_.words.wait_for_groups).set(*r.wait_for_groups ? 1 : 0);
+    if (context_.is_durable()) context_.flush_words();
     announce();
   }
 
@@ -184,6 +193,17 @@ class topic_log {
     return limit == unlimited ? forever : std::chrono::nanoseconds(static_cast<std::int64_t>(limit));
   }
   bool waits_for_groups() const noexcept { return context_.waits_for_groups(); }
+  leat::durability durability() const noexcept { return context_.durability(); }
+  std::chrono::nanoseconds flush_interval() const noexcept {
+    const std::uint64_t interval = context_.flush_nanoseconds();
+    return interval == unlimited ? forever : std::chrono::nanoseconds(static_cast<std::int64_t>(interval));
+  }
+  std::uint64_t flush_bytes() const noexcept { return context_.flush_bytes(); }
+  /// When the topic was recovered after the death of the machine.
+  std::optional<timestamp> recovered() const noexcept {
+    const std::int64_t at = context_.words.recovered;
+    return at == 0 ? std::nullopt : std::optional(timestamp(std::chrono::nanoseconds(at)));
+  }
 
   /// Names of the groups that have offsets in this topic.
   std::vector<std::string> groups() const {
@@ -239,6 +259,16 @@ class topic_log {
     if (r.time && r.time->count() <= 0) {
       throw error(errc::invalid_argument, path,
                   "retention.time is " + std::to_string(r.time->count()) + " ns, expected more, or leat::forever");
+    }
+  }
+
+  static void check_flush(const flush_options& f, const std::string& path) {
+    if (f.bytes && *f.bytes == 0) {
+      throw error(errc::invalid_argument, path, "flush.bytes is 0, expected a size or leat::unlimited");
+    }
+    if (f.interval && f.interval->count() <= 0) {
+      throw error(errc::invalid_argument, path,
+                  "flush.interval is " + std::to_string(f.interval->count()) + " ns, expected more, or leat::forever");
     }
   }
 
@@ -323,6 +353,7 @@ class topic_log {
                        format::segment_geometry{h.segment_bytes, h.slot_count}.data_begin() < h.segment_bytes &&
                        std::has_single_bit(h.value_alignment) && h.value_alignment <= format::page_bytes &&
                        h.max_record_bytes <= largest_record(h) && h.timestamps <= 1 && h.single_writer <= 1 &&
+                       h.durability <= static_cast<std::uint32_t>(durability::every) &&
                        h.value_name[format::type_name_bytes - 1] == 0 && h.key_name[format::type_name_bytes - 1] == 0;
     if (!sound) fail(errc::corrupt, "the header's fields contradict each other");
   }
@@ -333,6 +364,8 @@ class topic_log {
   static constexpr std::uint64_t default_retention_bytes = std::uint64_t{256} << 20;
   static constexpr std::uint32_t default_max_record_bytes = 1 << 20;  // Kafka's max.message.bytes is 1 MiB and 12
   static constexpr std::uint32_t default_expected_record_bytes = 128;
+  static constexpr std::chrono::seconds default_flush_interval{1};
+  static constexpr std::uint64_t default_flush_bytes = std::uint64_t{16} << 20;
 
   /// The largest record that fits in a segment of its own, padding for its alignment included.
   static std::uint64_t largest_record(const format::topic_header& h) noexcept {
@@ -367,7 +400,8 @@ class topic_log {
     h.retention_nanoseconds = nanoseconds_of(options.retention.time.value_or(forever));
     h.wait_for_groups = options.retention.wait_for_groups.value_or(false) ? 1 : 0;
     h.value_alignment = std::max<std::uint32_t>(value.alignment, format::record_alignment);
-    h.expected_record_bytes = options.expected_record_bytes.value_or(expected_record_bytes(value, key));
+    h.expected_record_bytes = options.expected_record_bytes.value_or(
+        expected_record_bytes(value, options.durability.value_or(durability::none) != durability::none));
     require(h.expected_record_bytes >= 1, "expected_record_bytes is 0");
     h.slot_count = format::segment_geometry::for_records(h.segment_bytes, h.expected_record_bytes).slot_count;
     const std::uint64_t largest = largest_record(h);
@@ -381,6 +415,11 @@ class topic_log {
     h.file_mode = options.file_mode.value_or(0600);
     require((h.file_mode & ~0666u) == 0 && (h.file_mode & 0600u) == 0600u,
             "file_mode is not a file's mode with at least 0600");
+    h.durability = static_cast<std::uint32_t>(options.durability.value_or(durability::none));
+    check_flush(options.flush, path);
+    h.flush_nanoseconds = nanoseconds_of(options.flush.interval.value_or(default_flush_interval));
+    h.flush_bytes = options.flush.bytes.value_or(default_flush_bytes);
+    h.boot = os::current_boot();
     h.created = os::realtime();
     h.value_type = value.fingerprint;
     h.key_type = key.fingerprint;
@@ -390,9 +429,11 @@ class topic_log {
     return h;
   }
 
-  static std::uint32_t expected_record_bytes(const type_identity& value, const type_identity&) noexcept {
+  static std::uint32_t expected_record_bytes(const type_identity& value, bool is_durable) noexcept {
     if (value.fixed_bytes == 0) return default_expected_record_bytes;
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(format::compact_size(value.fixed_bytes), 1u << 30));
+    const std::uint64_t bytes =
+        is_durable ? format::full_size(value.fixed_bytes, 0, 0) : format::compact_size(value.fixed_bytes);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, 1u << 30));
   }
 
   /// False when a topic of this name exists already.
@@ -404,6 +445,11 @@ class topic_log {
     }
     remove_leftovers(store);
     const format::topic_header header = header_for(options, value, key, store.topics().path(name));
+    const bool is_durable = header.durability != 0;
+    if (is_durable && store.topics().is_volatile()) {
+      throw error(errc::invalid_argument, store.topics().path(name),
+                  "durability is asked for in a store in memory, which is gone with the machine; expected a store in files");
+    }
     const mode_t directory_mode = header.file_mode | ((header.file_mode & 0444) >> 2);  // who may read may enter
     const bool made = make_directory(store.topics(), name, directory_mode, [&](os::directory& directory) {
       os::file file = directory.create(file_name, header.file_mode);
@@ -411,8 +457,12 @@ class topic_log {
       file.reserve(bytes);
       const os::mapping mapped(file, bytes, os::access::read_write);
       std::memcpy(mapped.data(), &header, sizeof header);
+      if (!is_durable) return;
+      file.sync();
+      directory.sync();
     });
     if (!made) return false;
+    if (is_durable) store.sync();
     store.topics_revision().advance();
     store.bell().ring(~std::uint32_t{0});
     return true;
@@ -468,6 +518,14 @@ class topic_log {
     if (o.timestamps) {
       check_option("timestamps", std::optional(static_cast<std::uint32_t>(*o.timestamps)), h.timestamps);
     }
+    if (o.durability) {
+      check_option("durability", std::optional(static_cast<std::uint32_t>(*o.durability)), h.durability);
+    }
+    if (o.flush.interval) {
+      check_option("flush.interval (ns)", std::optional(nanoseconds_of(*o.flush.interval)),
+                   context_.flush_nanoseconds());
+    }
+    check_option("flush.bytes", o.flush.bytes, flush_bytes());
     if (o.single_writer) check_option("single_writer", std::optional<std::uint32_t>(*o.single_writer), h.single_writer);
     check_option("file_mode", o.file_mode, h.file_mode);
   }

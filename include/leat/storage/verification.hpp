@@ -5,6 +5,7 @@
 #pragma once
 
 #include <leat/format/record.hpp>
+#include <leat/storage/durability.hpp>
 #include <leat/storage/partition.hpp>
 
 #include <algorithm>
@@ -53,7 +54,7 @@ inline std::string defect_of_full(const std::byte* record, std::uint64_t bytes) 
   return {};
 }
 
-inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t count, const std::string& path,
+inline void verify_records(const partition& p, const segment& s, std::uint64_t base, std::uint64_t count, const std::string& path,
                            std::vector<finding>& findings) {
   const format::segment_geometry& g = s.geometry();
   std::vector<std::pair<std::uint64_t, std::uint64_t>> places;  // begin and end of each record
@@ -69,8 +70,14 @@ inline void verify_records(const segment& s, std::uint64_t base, std::uint64_t c
     const std::uint64_t extent = format::slot_extent(word);
     const bool compact = format::is_kind(word, format::record_kind::compact);
     const std::uint64_t bytes = compact ? format::compact_size(extent) : extent * format::record_alignment;
+    if (compact && p.topic().is_durable()) {
+      findings.push_back({path, what + ": a record without a checksum in a durable topic", errc::corrupt});
+    }
     if (!compact) {
       const std::string defect = defect_of_full(s.bytes() + begin, bytes);
+      if (p.topic().is_durable() && !has_its_checksum(p, s, word)) {
+        findings.push_back({path, what + ": the record's checksum does not match", errc::corrupt});
+      }
       if (!defect.empty()) findings.push_back({path, what += ": the record has " + defect, errc::corrupt});
     }
     places.emplace_back(begin, begin + bytes);
@@ -139,7 +146,7 @@ inline void verify(partition& p, std::vector<finding>& findings) {
       findings.push_back({path, "slot " + std::to_string(i) + " is taken behind the end", errc::corrupt});
       break;
     }
-    verification_detail::verify_records(*s, base, count, path, findings);
+    verification_detail::verify_records(p, *s, base, count, path, findings);
     expected_base = base + count;
   }
 }

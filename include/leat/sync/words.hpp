@@ -85,6 +85,20 @@ class flag {
   std::uint64_t* word_;
 };
 
+/// Set when something failed, and taken by the one who makes up for it. [flush]
+class alarm {
+ public:
+  explicit alarm(const std::uint32_t& word) noexcept : word_(const_cast<std::uint32_t*>(&word)) {}
+
+  void raise() const noexcept { std::atomic_ref<std::uint32_t>(*word_).store(1, std::memory_order_seq_cst); }
+  bool take() const noexcept {
+    return std::atomic_ref<std::uint32_t>(*word_).exchange(0, std::memory_order_seq_cst) != 0;
+  }
+
+ private:
+  std::uint32_t* word_;
+};
+
 /// An option that may be changed while others use it: each use takes the value of that moment. [settings]
 class setting {
  public:
@@ -160,6 +174,11 @@ class counter {
  private:
   std::uint64_t* word_;
 };
+
+/// Writes to a word without changing it. relaxed: it tells nothing.
+inline void touch(std::uint64_t& word) noexcept {
+  std::atomic_ref<std::uint64_t>(word).fetch_add(0, std::memory_order_relaxed);
+}
 
 /// One field of a record, read once from bytes that a hostile writer might change at any time, so that what was checked
 /// is what is used. relaxed: the slot's acquire has made the record visible.
