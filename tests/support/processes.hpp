@@ -12,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_store.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -22,8 +23,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <new>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -386,6 +389,20 @@ class traced_child : public child {
   state step() { return advance(PTRACE_SINGLESTEP); }
   state to_system_call() { return advance(PTRACE_SYSCALL); }
 
+  struct system_call {
+    std::uint64_t number;
+    std::uint64_t arguments[6];
+    bool entered;  // otherwise it has returned, and only `entered` is given
+  };
+  /// Where to_system_call() has come to.
+  system_call at_system_call() const {
+    __ptrace_syscall_info info{};
+    ::ptrace(PTRACE_GET_SYSCALL_INFO, pid_, reinterpret_cast<void*>(sizeof info), &info);
+    system_call call{info.entry.nr, {}, info.op == PTRACE_SYSCALL_INFO_ENTRY};
+    std::copy(std::begin(info.entry.args), std::end(info.entry.args), std::begin(call.arguments));
+    return call;
+  }
+
 #if defined(__x86_64__)
   /// Runs until it has read or written the word at this address of its own. False where there are no data breakpoints.
   bool to_access(std::uint64_t address) {
@@ -398,12 +415,12 @@ class traced_child : public child {
     return true;
   }
 
-  /// Its next instruction is this system call.
-  bool is_about_to_call(long number) const {
+  /// Its next instruction is this system call; or any, where none is named.
+  bool is_about_to_call(std::optional<long> number = std::nullopt) const {
     user_regs_struct registers;
     ::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers);
     const long code = ::ptrace(PTRACE_PEEKTEXT, pid_, registers.rip, nullptr);
-    return (code & 0xffff) == 0x050f && static_cast<long>(registers.rax) == number;
+    return (code & 0xffff) == 0x050f && (!number || static_cast<long>(registers.rax) == *number);
   }
 #endif
 

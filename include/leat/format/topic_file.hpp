@@ -50,7 +50,8 @@ struct topic_header {
   std::uint64_t flush_bytes;            // likewise
   std::array<std::uint8_t, 16> boot;    // in which it was recovered, or made
   std::int64_t recovered;               // when that was; 0: never
-  std::uint64_t padding_2[373];
+  std::uint64_t named;                  // 1 once the names that lead to a durable topic are on the device
+  std::uint64_t padding_2[372];
 };
 static_assert(offsetof(topic_header, value_name) == 104);
 static_assert(offsetof(topic_header, checksum) == 620);

@@ -134,6 +134,7 @@ class topic_log {
         partitions_(format::max_partitions) {
     take_over_partitions();
     recover_once(context_, partitions_);
+    if (context_.is_durable() && writable_) require_names();
   }
 
   /// Partitions that were added since; how many there are now.
@@ -276,6 +277,15 @@ class topic_log {
     if (writable()) return;
     throw error(errc::permission_denied, path(),
                 "cannot " + std::string(action) + " a topic that this user may only read");
+  }
+
+  /// Before a record in it is acknowledged, the names that lead to the topic are on the device: whoever made it may have died,
+  /// or not have come to it yet.
+  void require_names() const {
+    const sync::flag named(context_.words.named);
+    if (named.is_set()) return;
+    store_->sync();
+    named.set();
   }
 
   /// Every partition word that is used lies within the file: its size is checked before the count is believed.
@@ -462,7 +472,6 @@ class topic_log {
       directory.sync();
     });
     if (!made) return false;
-    if (is_durable) store.sync();
     store.topics_revision().advance();
     store.bell().ring(~std::uint32_t{0});
     return true;

@@ -1,0 +1,255 @@
+// The machine dies: what was acknowledged as durable is there in the next boot, nothing is there that was never sent, and
+// work goes on.
+#include "support/power.hpp"
+
+#include <leat/admin.hpp>
+#include <leat/consumer.hpp>
+#include <leat/producer.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace leat_tests;
+
+namespace crash_power {
+
+using leat::durability;
+using leat::errc;
+using topic = leat::topic<std::string, std::string>;
+
+constexpr std::uint32_t partitions = 2;
+constexpr std::size_t most_offsets = 4096;
+
+/// What the child has been told. Written behind what it tells of, so that it never says too much.
+struct diary {
+  counter topic_created;
+  counter attempts;                                    // records that it began to send
+  counter place[2 * most_offsets];                     // of each: partition << 32 | offset, + 1, once it is known
+  counter acknowledged[partitions][most_offsets];      // number + 1 of the record that is on the device there
+  counter committed[partitions];                       // likewise
+};
+
+/// Of a size that differs, or is always the same: then a recycled file has records in the same places as in its former life.
+enum class sizes { differ, same };
+
+std::string value_of(std::uint64_t number, sizes size) {
+  std::string digits = std::to_string(number);
+  digits.insert(0, 6 - digits.size(), '0');
+  return "record " + digits + " " +
+         std::string(size == sizes::same ? 100 : number * 37 % 300, static_cast<char>('a' + number % 26));
+}
+std::uint64_t number_of(const std::string& value, sizes size) {
+  const std::uint64_t number = std::strtoull(value.c_str() + 7, nullptr, 10);
+  expect(value == value_of(number, size), [&] { return "not a record that was sent: " + value; });
+  return number;
+}
+
+leat::topic_options options_of(durability how) {
+  return {.partitions = partitions, .segment_bytes = 16384, .retention = {.bytes = 3 * 16384}, .durability = how};
+}
+
+/// What the child does: all ways to append, retention, commits.
+void work(const std::string& root, durability how, sizes size, diary& page) {
+  const auto value_of = [size](std::uint64_t number) { return crash_power::value_of(number, size); };
+  const auto store = leat::store::open(root);
+  const topic log = store.topic<std::string>("t", options_of(how));
+  page.topic_created = 1;
+  leat::producer out(log, {.wait_for_device = how == durability::every});
+  leat::consumer in(log, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false});
+  std::vector<std::pair<leat::record_position, std::uint64_t>> sent;
+  std::size_t noted = 0;
+  const auto acknowledge = [&] {
+    for (const auto& [at, number] : sent) page.acknowledged[at.partition][at.offset] = number + 1;
+    noted = 0;
+    sent.clear();
+  };
+  dice random(1);
+  const std::uint64_t rounds = how == durability::every ? 150 : 400;
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    const auto key = "key " + std::to_string(random.roll(10));
+    switch (random.roll(5)) {
+      case 0: {
+        std::vector<std::string> values;
+        std::vector<leat::record_position> positions(random.roll(5) + 1);
+        for (std::size_t i = 0; i < positions.size(); ++i) values.push_back(value_of(page.attempts++));
+        const auto partition = static_cast<std::uint32_t>(random.roll(partitions));
+        const std::uint64_t first = page.attempts - values.size();
+        out.send_batch(values, {.partition = partition, .headers = {}}, positions);
+        for (std::size_t i = 0; i < positions.size(); ++i) sent.emplace_back(positions[i], first + i);
+        break;
+      }
+      case 1: {
+        const std::uint64_t number = page.attempts++;
+        const std::string value = value_of(number);
+        auto loan = out.claim(key, value.size() + 50).value();
+        std::memcpy(loan.bytes().data(), value.data(), value.size());
+        sent.emplace_back(loan.publish(value.size()).value(), number);
+        break;
+      }
+      case 2: {
+        // What was signed and not published must not be found in the place of what came behind it.
+        const auto partition = static_cast<std::uint32_t>(random.roll(partitions));
+        const std::uint64_t number = page.attempts++;
+        std::string never = value_of(number);
+        never[0] = 'R';
+        expect(out.send_if({partition, log.end_offset(partition) + 1}, key, never).error() == errc::mismatched,
+               "an append at another offset");
+        sent.emplace_back(out.send_if({partition, log.end_offset(partition)}, key, value_of(number)).value(), number);
+        break;
+      }
+      default: {
+        const std::uint64_t number = page.attempts++;
+        sent.emplace_back(out.send(key, value_of(number)).value(), number);
+      }
+    }
+    for (; noted < sent.size(); ++noted) {
+      const auto& [at, number] = sent[noted];
+      page.place[number] = (std::uint64_t{at.partition} << 32 | at.offset) + 1;
+    }
+    if (how != durability::every && random.one_in(8)) out.flush();
+    if (how == durability::every || random.one_in(8)) {
+      out.flush();
+      acknowledge();
+    }
+    if (random.one_in(6)) {
+      for (const auto& record : in.poll(std::chrono::milliseconds(0))) (void)record;
+      in.commit().value();
+      if (how == durability::every) {
+        for (std::uint32_t p = 0; p < partitions; ++p) {
+          if (const auto offset = in.committed({"t", p})) page.committed[p] = offset->offset;
+        }
+      }
+    }
+  }
+}
+
+/// The image becomes one of another boot.
+void forget_boot(const std::string& image) {
+  const std::string other_boot(16, '\x2a');
+  const auto poke_if_there = [&](const std::string& path, std::uint64_t at) {
+    if (std::filesystem::exists(path) && std::filesystem::file_size(path) >= 4096) poke(path, at, other_boot);
+  };
+  poke_if_there(image + "/store", offsetof(leat::format::store_header, boot));
+  poke_if_there(image + "/topics/t/topic", offsetof(leat::format::topic_header, boot));
+}
+
+/// Where the log of a store that is in use starts, as its file says.
+std::uint64_t start_in(const std::string& root, std::uint32_t partition) {
+  const std::string file = read_file(root + "/topics/t/topic");
+  return number_at(file, 4096 + partition * sizeof(leat::format::partition_words) +
+                             offsetof(leat::format::partition_words, start_offset), 8);
+}
+
+void check_next_boot(const std::string& root, const std::string& image, durability how, sizes size, const diary& page) {
+  forget_boot(image);
+  std::optional<leat::store> store;
+  std::optional<topic> log;
+  try {
+    store = leat::store::open(image, {.mode = leat::open_mode::open});
+    log = store->topic<std::string>("t", {.mode = leat::open_mode::open});
+  } catch (const leat::error& e) {
+    expect(page.topic_created == 0, [&] { return std::string("the topic was created, but: ") + e.what(); });
+    return;
+  }
+  leat::producer out(*log, {.wait_for_device = how == durability::every});
+  leat::admin admin(*store);
+  std::set<std::uint64_t> seen;
+  for (std::uint32_t p = 0; p < partitions; ++p) {
+    const std::uint64_t start = log->start_offset(p);
+    const std::uint64_t end = log->end_offset(p);
+    const auto where = [&] { return " (partition " + std::to_string(p) + ", " + std::to_string(start) + " to " + std::to_string(end) + ")"; };
+    expect(start <= end, [&] { return "it starts behind its end" + where(); });
+    expect(start <= start_in(root, p), [&] { return "records are gone that retention had kept" + where(); });
+    for (std::uint64_t offset = end; offset < most_offsets; ++offset) {
+      expect(page.acknowledged[p][offset] == 0,
+             [&] { return "offset " + std::to_string(offset) + " was acknowledged, and is lost" + where(); });
+    }
+    leat::consumer in(*log, {.partitions = std::vector{p}, .auto_offset_reset = leat::offset_reset::none});
+    in.seek({p, start});
+    std::uint64_t next = start;
+    while (next < end) {
+      for (const auto& record : in.poll(std::chrono::milliseconds(0))) {
+        expect(record.offset() == next++, [&] { return "a gap before " + std::to_string(record.offset()) + where(); });
+        const std::uint64_t number = number_of(std::string(record.value()), size);
+        expect(number < page.attempts && seen.insert(number).second,
+               [&] { return "record " + std::to_string(number) + " was not sent, or is there twice" + where(); });
+        const std::uint64_t place = page.place[number];
+        expect(place == 0 || place == (std::uint64_t{p} << 32 | record.offset()) + 1,
+               [&] { return "record " + std::to_string(number) + " was elsewhere before" + where(); });
+        const std::uint64_t expected = page.acknowledged[p][record.offset()];
+        expect(expected == 0 || expected == number + 1,
+               [&] { return "offset " + std::to_string(record.offset()) + " has another record than was acknowledged"; });
+      }
+    }
+    const auto offset = leat::storage::topic_log::open_untyped(store->files(), "t")->find_group("g");
+    const auto committed = offset == nullptr ? std::nullopt : offset->committed_position(p);
+    expect(committed.value_or(0) >= page.committed[p], "a commit is lost");
+    expect(committed.value_or(0) <= end, "something is committed that is not there");
+    expect(out.send("k", "afterwards", {.partition = p, .headers = {}}).value().offset == end, "the next record is not at the end");
+    expect(in.poll(std::chrono::milliseconds(0)).size() == 1, "the next record is not read");
+  }
+  for (const auto& finding : admin.verify("t")) fail(finding.path + ": " + finding.what);
+  leat::consumer one(*log, {.group = "g", .enable_auto_commit = false});
+  leat::consumer two(*log, {.group = "g", .enable_auto_commit = false});
+  wait_until("two members share the partitions", [&] {
+    for (leat::consumer<std::string>* member : {&one, &two}) {
+      for (const auto& record : member->poll(std::chrono::milliseconds(0))) (void)record;
+    }
+    return one.owned().size() == 1 && two.owned().size() == 1;
+  });
+}
+
+/// Runs `work` and lets the power fail now and then.
+void power_fails(durability how, sizes size, unsigned one_in, unsigned images) {
+  watchdog dog(280);
+  INFO("LEAT_SEED=" << seed());
+  const temporary_directory disk;
+  const shared_place images_at;
+  const std::string root = disk.path() + "/store";
+  std::filesystem::create_directory(root);
+  std::filesystem::permissions(root, std::filesystem::perms(0700));
+  const shared<diary> page;
+  simulated_device device(root);
+  dice random(2);
+  traced_child child([&] { work(root, how, size, *page); });
+  unsigned made = 0;
+  while (child.to_system_call() == traced_child::state::stepping) {
+    device.note(child);
+    if (random.one_in(4)) device.remember(random);
+    if (made >= images || !random.one_in(one_in)) continue;
+#if defined(__x86_64__)
+    // Somewhere on the way to the next system call, which is left to the loop.
+    std::uint64_t steps = child.at_system_call().entered ? 0 : random.roll(1500);
+    for (; steps != 0 && !child.is_about_to_call(); --steps) {
+      if (child.step() != traced_child::state::stepping) break;
+    }
+#endif
+    const std::string image = images_at.store(std::to_string(made++));
+    std::filesystem::create_directory(image);
+    std::filesystem::permissions(image, std::filesystem::perms(0700));
+    INFO("image " << made - 1 << ", " << page->attempts << " records sent");
+    device.fail_into(image, random);
+    REQUIRE_NOTHROW(check_next_boot(root, image, how, size, *page));
+    std::filesystem::remove_all(image);
+  }
+  CHECK(page->attempts > 120);
+  CHECK(made > 50);
+}
+
+TEST_CASE("what a power failure leaves of a topic that is durable with every record has every acknowledged one") {
+  power_fails(durability::every, GENERATE(sizes::differ, sizes::same), 16, 1000);
+}
+
+TEST_CASE("what a power failure leaves of a topic that is flushed at intervals has everything flushed") {
+  power_fails(durability::interval, GENERATE(sizes::differ, sizes::same), 16, 1000);
+}
+
+}  // namespace crash_power
