@@ -218,6 +218,7 @@ class subscriber {
         while (!stopping.stop_requested()) {
           flight.take_completions();
           commit_if_due();
+          flight.resume(in);
           if (flight.is_full()) {
             wait_for_room();
           } else if (!deal_out()) {
@@ -271,7 +272,7 @@ class subscriber {
       flight.wait_for_completions(member ? std::chrono::milliseconds(4) : std::chrono::milliseconds(100));
     }
     void pause(bool paused) {
-      for (const topic_partition& p : in.owned()) paused ? in.pause(p) : in.resume(p);
+      for (const topic_partition& p : in.owned()) paused || flight.is_paused(p) ? in.pause(p) : in.resume(p);
     }
 
     /// Nothing to read: looks again a few times, then sleeps until a producer rings, a member is due, or a commit is.

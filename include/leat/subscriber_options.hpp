@@ -41,6 +41,11 @@ struct subscriber_options {
   std::size_t max_in_flight = 1000;
   std::size_t max_in_flight_bytes = 16 << 20;
 
+  /// How many records of a partition may be taken from the first on that is not completed. Where it takes long, and others of
+  /// the partition need not wait for it, they run ahead; they could not be committed, and would be processed again by the
+  /// next who has the partition. From there on the partition waits, until half of them may be committed. The others go on.
+  std::size_t max_ahead = 100'000;
+
   /// How often what has been processed is committed, at most. 0: at once.
   std::chrono::nanoseconds commit_interval = std::chrono::milliseconds(100);
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -74,18 +75,25 @@ class notes {
   std::vector<leat::record_position> in_order_;
 };
 
-/// Opens once; whoever comes before waits.
+/// Opens once; whoever comes before waits, but not for ever: a test that fails before is to end.
 class gate {
  public:
-  ~gate() { open(); }
   void open() {
-    open_ = true;
-    open_.notify_all();
+    {
+      const std::lock_guard guard(mutex_);
+      open_ = true;
+    }
+    opened_.notify_all();
   }
-  void pass() { open_.wait(false); }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    opened_.wait_for(lock, leat_tests::patience, [&] { return open_; });
+  }
 
  private:
-  std::atomic<bool> open_{false};
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
 };
 
 std::string reason_of_end(auto& in) {
@@ -446,6 +454,43 @@ TEST_CASE("what is in flight is bounded in records and in bytes, and a member st
     other.close();
     hold.open();
     wait_until("all of its own is done", [&] { return done.seen().size() >= 500; });
+  }
+}
+
+TEST_CASE("behind a record that takes long, its partition runs ahead by max_ahead at most, and the others go on") {
+  for (const char* const group : {"g", ""}) {
+    const auto topic = leat::store::in_process().topic<int>("t", {.partitions = 2});
+    send(topic, 1000, 0);
+    send(topic, 1000, 1);
+    auto options = in_group(3);
+    options.consumer.group = group;
+    options.order = processing_order::none;
+    options.max_in_flight = 20;  // it is met again and again, and must not end the pause
+    options.max_ahead = 100;
+    gate hold;
+    gate hold_next;
+    notes done;
+    leat::subscriber in{topic,
+                        [&](const auto& record) {
+                          if (record.partition() == 0 && record.offset() == 0) hold.pass();
+                          if (record.partition() == 0 && record.offset() == 99) hold_next.pass();
+                          done.add(record.position());
+                        },
+                        options};
+    wait_until("the other partition is done", [&] { return done.of(1).size() == 1000; });
+    wait_until("the rest of the first hundred is done", [&] { return done.of(0).size() == 98; });
+    send(topic, 100, 1);
+    wait_until("what comes meanwhile is done", [&] { return done.of(1).size() == 1100; });
+    CHECK(done.of(0).size() == 98);
+    hold.open();
+    wait_until("the next hundred is done but for one", [&] { return done.of(0).size() == 198; });
+    send(topic, 100, 1);
+    wait_until("what comes meanwhile is done", [&] { return done.of(1).size() == 1200; });
+    CHECK(done.of(0).size() == 198);
+    hold_next.open();
+    wait_until("all is done", [&] { return done.size() == 2200; });
+    CHECK(done.seen().size() == 2200);
+    if (*group != 0) wait_until("all is committed", [&] { return committed(topic, 0) == 1000; });
   }
 }
 

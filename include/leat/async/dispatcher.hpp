@@ -1,7 +1,8 @@
 // What a subscriber has in flight: copies what was polled, deals it out to the workers, and knows what is complete.
 //
-// Here are decided the order in which records are processed (who goes to the same worker, in one lane) and how many are in
-// flight (what does not fit is sought back to, and read once more).
+// Here are decided the order in which records are processed (who goes to the same worker, in one lane), how many are in flight,
+// and how far those of a partition run ahead of the first that is not complete. What does not fit is sought back to, and read
+// once more.
 //
 // Threads    that of the poller, but for seen_in_flight().
 #pragma once
@@ -65,6 +66,11 @@ class dispatcher {
           of = &tenure_of(r);
         }
         if (waiting != nullptr && first != (of == waiting)) continue;
+        if (of->paused) continue;
+        if (of->prefix.size() >= most_ahead()) {
+          pause(in, *of, r.offset());
+          continue;
+        }
         const std::size_t bytes = r.extent();
         if (!full.empty() || !has_room_for(bytes)) {
           if (full.empty()) refused_ = {of, bytes};
@@ -86,6 +92,23 @@ class dispatcher {
     pool_.hand_over();
     if (!full.empty()) crowded_ = true;
     return any;
+  }
+
+  /// Those that had run too far ahead, when half of that is complete.
+  void resume(consumer<Value, Key>& in) {
+    if (!any_paused_) return;
+    any_paused_ = false;
+    for (tenure* const t : tenures()) {
+      if (t->paused && t->prefix.size() <= most_ahead() / 2) {
+        in.resume(t->at);
+        t->paused = false;
+      }
+      any_paused_ = any_paused_ || t->paused;
+    }
+  }
+  bool is_paused(const topic_partition& p) const {
+    return any_paused_ &&
+           std::ranges::any_of(tenures_, [&](const auto& t) { return t->paused && !t->ended && t->at == p; });
   }
 
   void take_completions() {
@@ -160,6 +183,16 @@ class dispatcher {
 
   std::size_t workers() const noexcept { return std::max<std::size_t>(1, options_.workers); }
 
+  std::size_t most_ahead() const noexcept { return std::max<std::size_t>(1, options_.max_ahead); }
+
+  /// From `offset` on, the partition is read when it is resumed.
+  void pause(consumer<Value, Key>& in, tenure& t, std::uint64_t offset) {
+    in.seek(t.at, offset);
+    in.pause(t.at);
+    t.paused = any_paused_ = true;
+    if (refused_.of == &t) refused_ = {};
+  }
+
   tenure& tenure_of(const record& r) {
     for (const auto& t : tenures_) {
       if (!t->ended && t->at.partition == r.partition() && t->at.topic == r.topic()) return *t;
@@ -190,6 +223,7 @@ class dispatcher {
   std::atomic<std::size_t> seen_in_flight_{0};
   bool crowded_ = false;
   bool progressed_ = false;
+  bool any_paused_ = false;
   struct {
     const tenure* of = nullptr;  // null: none
     std::size_t bytes = 0;

@@ -23,6 +23,7 @@ struct tenure {
   std::uint64_t committed;
   std::size_t in_flight = 0;
   bool ended = false;
+  bool paused = false;               // too far ahead of its first record that is not complete
   std::atomic<bool> hurried{false};  // no more attempts: it is about to end
   std::atomic<bool> dropped{false};  // what has not begun yet does not begin
 };
