@@ -47,8 +47,9 @@
 namespace leat {
 
 struct async_producer_options {
-  /// What may be queued: handed over, and not completed yet. The bytes are those of the queue's entry, of strings and vectors
-  /// of bytes, and of headers; what other types hold elsewhere counts only where bytes_held says it. (buffer.memory)
+  /// What may be queued: handed over, and not completed yet. The bytes are those of the queue's entry, and the capacity of
+  /// strings, of vectors of bytes and of headers. What values of other types, callbacks and futures hold elsewhere is not seen:
+  /// there, the number of records is the bound. (buffer.memory)
   std::size_t max_queued_records = 100'000;
   std::size_t max_queued_bytes = 32 << 20;
 

@@ -239,6 +239,42 @@ TEST_CASE("what is queued is bounded in bytes") {
   CHECK(out.send("key", std::string(200'000, 'x')).get());  // alone
 }
 
+TEST_CASE("what a string or a vector of bytes has reserved counts as what it holds") {
+  const leat::store store = leat::store::in_process();
+  const leat::async_producer_options options{.max_queued_bytes = 100'000, .max_block = 0s};
+  {
+    leat::async_producer out{store.topic<std::string>("text"), options};
+    held_sender held(out);
+    const std::size_t before = out.queued_bytes();
+    REQUIRE(out.send_then("key", "short", nullptr));
+    const std::size_t entry = out.queued_bytes() - before;
+    std::string roomy = "short";
+    roomy.reserve(90'000);
+    REQUIRE(out.send_then("key", std::move(roomy), nullptr));
+    CHECK(out.queued_bytes() - before >= 90'000 + 2 * entry);
+    CHECK(out.send_then("key", std::string(20'000, 'x'), nullptr).error() == errc::back_pressure);
+    std::string long_key = "key";
+    long_key.reserve(20'000);
+    CHECK(out.send_then(std::move(long_key), "short", nullptr).error() == errc::back_pressure);
+  }
+  {
+    leat::async_producer out{store.topic<leat::bytes_view>("bytes"), options};
+    std::latch begun{1};
+    std::latch go_on{1};
+    REQUIRE(out.send_then(leat::null, std::vector<std::byte>(1), [&](const auto&) {
+      begun.count_down();
+      go_on.wait();
+    }));
+    begun.wait();
+    std::vector<std::byte> roomy(1);
+    roomy.reserve(90'000);
+    REQUIRE(out.send_then(leat::null, std::move(roomy), nullptr));
+    CHECK(out.queued_bytes() > 90'000);
+    CHECK(out.send_then(leat::null, std::vector<std::byte>(20'000), nullptr).error() == errc::back_pressure);
+    go_on.count_down();
+  }
+}
+
 TEST_CASE("handing over waits for room, for max_block at most") {
   const auto topic = leat::store::in_process().topic<std::string>("t");
   leat::async_producer brief{topic, {.max_queued_records = 1, .max_block = 20ms}};
