@@ -37,6 +37,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -99,7 +100,9 @@ class async_producer {
 
    private:
     friend class async_producer;
-    explicit handle(state& s) : state_(&s), token_(s.queue) {}
+    explicit handle(state& s) : state_(&s), token_(s.queue) {
+      if (!token_.valid()) throw std::bad_alloc();
+    }
 
     state* state_;
     moodycamel::ProducerToken token_;
@@ -139,6 +142,7 @@ class async_producer {
     return state_->send_then(nullptr, std::move(key), std::move(value), std::move(done), options);
   }
 
+  /// Throws std::bad_alloc.
   handle make_handle() { return handle(*state_); }
 
   /// Waits until everything that was handed over before is appended, or has failed, and its callback has returned. What others

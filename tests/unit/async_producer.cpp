@@ -2,17 +2,20 @@
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
 #include "support/processes.hpp"
+#include "support/scarce_memory.hpp"
 #include "support/temporary_store.hpp"
 
 #include <leat/async_producer.hpp>
 #include <leat/leat.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <future>
 #include <latch>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -453,6 +456,51 @@ TEST_CASE("what a callback throws is told, and the next record goes its way") {
   leat::async_producer deaf{topic};
   REQUIRE(deaf.send_then(leat::null, "3", [](const auto&) { throw 1; }));
   CHECK(deaf.send("4").get()->offset == 3);
+}
+
+TEST_CASE("without memory, handles and records are refused, and nothing that was accepted is lost") {
+  if (!leat_tests::scarce_memory::possible) return;
+  CHECK(leat_tests::in_child([]() -> std::string {
+          const auto topic = leat::store::in_process().topic<std::string>("t");
+          leat::async_producer out{topic};
+          std::latch begun{1};
+          std::latch go_on{1};
+          (void)out.send_then(leat::null, "0", [&](const auto&) {
+            begun.count_down();
+            go_on.wait();
+          });
+          begun.wait();
+          std::vector<std::string> expected{"0"};
+          expected.reserve(1000);
+          bool no_handle = false;
+          int refused = 0;
+          {
+            const leat_tests::scarce_memory none;
+            try {
+              auto handle = out.make_handle();
+              (void)handle.send_then(leat::null, "by a handle", nullptr);
+            } catch (const std::bad_alloc&) {
+              no_handle = true;
+            }
+            for (int i = 1; i < 1000; ++i) {
+              const auto accepted = out.send_then(leat::null, std::to_string(i), nullptr);
+              if (accepted) expected.push_back(std::to_string(i));
+              if (accepted.error() == errc::full) ++refused;
+            }
+          }
+          auto handle = out.make_handle();
+          if (!handle.send_then(leat::null, "at last", nullptr)) return "no memory any more";
+          expected.emplace_back("at last");
+          go_on.count_down();
+          (void)out.flush();
+          if (!no_handle) return "a handle was made";
+          if (refused == 0) return "nothing was refused";
+          if (out.queued_records() != 0) return "what was refused counts";
+          auto found = values_of(topic);
+          std::ranges::sort(found);
+          std::ranges::sort(expected);
+          return found == expected ? "" : "not what was accepted";
+        }) == "");
 }
 
 TEST_CASE("while nothing is handed over it uses no processor time") {

@@ -33,8 +33,13 @@ template <class Task, class Done>
 class worker_pool {
  public:
   /// Worker i serves lane i % lanes. There are no more lanes than workers.
-  worker_pool(std::size_t workers, std::size_t lanes) : wanted_(workers) {
-    for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<lane>());
+  worker_pool(std::size_t workers, std::size_t lanes) {
+    for (std::size_t i = 0; i < lanes; ++i) {
+      lanes_.push_back(std::make_unique<lane>());
+      require(lanes_.back()->token);
+    }
+    tokens_.reserve(workers);
+    for (std::size_t i = 0; i < workers; ++i) require(tokens_.emplace_back(done_));
   }
   ~worker_pool() { end(); }
   worker_pool(const worker_pool&) = delete;
@@ -43,8 +48,8 @@ class worker_pool {
   void begin(std::function<Done(const Task&)> work) {
     work_ = std::move(work);
     try {
-      for (std::size_t i = 0; i < wanted_; ++i) {
-        workers_.emplace_back([this, &from = *lanes_[i % lanes_.size()]] { serve(from); });
+      for (std::size_t i = 0; i < tokens_.size(); ++i) {
+        workers_.emplace_back([this, i] { serve(*lanes_[i % lanes_.size()], tokens_[i]); });
       }
     } catch (...) {
       end();
@@ -106,8 +111,12 @@ class worker_pool {
     std::vector<std::optional<Task>> dealt;  // and not handed over yet
   };
 
-  void serve(lane& from) noexcept {
-    moodycamel::ProducerToken to(done_);
+  /// A queue that has no memory for a token gives one of which nothing can be done.
+  static void require(const moodycamel::ProducerToken& token) {
+    if (!token.valid()) throw std::bad_alloc();
+  }
+
+  void serve(lane& from, const moodycamel::ProducerToken& to) noexcept {
     for (std::optional<Task> t;;) {
       from.filled.wait();
       while (!from.queue.try_dequeue(t)) std::this_thread::yield();  // it is there: others take theirs at this moment
@@ -119,10 +128,10 @@ class worker_pool {
     }
   }
 
-  const std::size_t wanted_;
   std::function<Done(const Task&)> work_;
   std::vector<std::unique_ptr<lane>> lanes_;
   moodycamel::ConcurrentQueue<Done> done_;
+  std::vector<moodycamel::ProducerToken> tokens_;  // one for each worker
   moodycamel::LightweightSemaphore came_;
   std::atomic<bool> awaited_{false};  // for `came_`
   std::vector<std::thread> workers_;
