@@ -12,12 +12,32 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <utility>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace leat_tests {
+
+/// As long as it lives, the process may not map more than so many bytes in addition.
+class limited_memory {
+ public:
+  explicit limited_memory(std::size_t more) {
+    ::getrlimit(RLIMIT_AS, &before_);
+    std::size_t pages = 0;
+    if (!(std::ifstream("/proc/self/statm") >> pages)) fail("no /proc/self/statm");
+    const rlimit limit{pages * static_cast<std::size_t>(::getpagesize()) + more, before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
+  ~limited_memory() { ::setrlimit(RLIMIT_AS, &before_); }
+  limited_memory(const limited_memory&) = delete;
+  limited_memory& operator=(const limited_memory&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 class scarce_memory {
  public:

@@ -3,6 +3,7 @@
 #include "support/file_bytes.hpp"
 #include "support/in_child.hpp"
 #include "support/processes.hpp"
+#include "support/scarce_memory.hpp"
 #include "support/temporary_store.hpp"
 
 #include <leat/admin.hpp>
@@ -13,9 +14,11 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -755,6 +758,65 @@ TEST_CASE("a deleted topic ends the subscriber, which says so") {
     store.remove_topic("doomed");
     CHECK_THAT(reason_of_end(in), Catch::Matchers::ContainsSubstring("deleted"));
   }
+}
+
+TEST_CASE(
+    "a record for which there is no memory ends the subscriber, and what was polled before it is not waited for") {
+  if (!leat_tests::scarce_memory::possible) return;
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  CHECK(leat_tests::in_child([&]() -> std::string {
+          const auto topic =
+              temporary.store.topic<std::string>("t", {.segment_bytes = 128 << 20, .max_record_bytes = 80 << 20});
+          leat::producer out{topic};
+          const std::string large(66 << 20, 'x');  // more than malloc() has in reserve for a thread
+          auto options = in_group(1);
+          options.max_in_flight = 10;
+          options.max_in_flight_bytes = 128 << 20;
+          options.drain_timeout = 1h;
+          std::atomic<int> done{0};
+          gate hold;
+          leat::subscriber in{topic,
+                              [&](const auto&) {
+                                hold.pass();
+                                ++done;
+                              },
+                              options};
+          for (int i = 0; i < 10; ++i) (void)out.send("small").value();
+          wait_until("it is full", [&] { return in.in_flight() == 10; });
+          // Of one poll: one that is copied, and one for which there is no room.
+          (void)out.send("small").value();
+          (void)out.send(large).value();
+          const leat_tests::limited_memory limit(8 << 20);
+          hold.open();
+          bool said = false;
+          try {
+            in.wait();
+          } catch (const std::bad_alloc&) {
+            said = true;
+          }
+          if (done != 10) return std::to_string(done) + " done";
+          if (in.in_flight() != 0) return "something is in flight";
+          leat::consumer group{topic, {.partitions = {{0}}, .group = "g"}};
+          if (group.committed(0)->offset != 10) return "committed: " + std::to_string(group.committed(0)->offset);
+          return said ? "" : "it does not say so";
+        }) == "");
+}
+
+TEST_CASE("a subscriber that cannot leave its group says so, and is destroyed in good order") {
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t");
+  send(topic, 10);
+  std::atomic<int> done{0};
+  auto in = std::make_unique<leat::subscriber<int>>(topic, [&](const auto&) { ++done; }, in_group(2));
+  wait_until("all is done", [&] { return done == 10; });
+  // Its consumer fails to leave, and tries it once more when it is destroyed; then the listener is called again.
+  const std::string hostile = temporary.file("groups/g/member-0000000099");
+  leat_tests::write_file(hostile, "no member");
+  in->stop();
+  CHECK_THAT(reason_of_end(*in), Catch::Matchers::ContainsSubstring("member-0000000099"));
+  in.reset();
+  std::filesystem::remove(hostile);
+  CHECK(committed(topic, 0) == 10);
 }
 
 TEST_CASE("without a group it reads all partitions, and commits nothing") {
