@@ -37,6 +37,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -47,8 +48,9 @@
 namespace leat {
 
 struct async_producer_options {
-  /// What may be queued: handed over, and not completed yet. The bytes are those of the queue's entry, of strings and vectors
-  /// of bytes, and of headers; what other types hold elsewhere counts only where bytes_held says it. (buffer.memory)
+  /// What may be queued: handed over, and not completed yet. The bytes are those of the queue's entry, and the capacity of
+  /// strings, of vectors of bytes and of headers. What values of other types, callbacks and futures hold elsewhere is not seen:
+  /// there, the number of records is the bound. (buffer.memory)
   std::size_t max_queued_records = 100'000;
   std::size_t max_queued_bytes = 32 << 20;
 
@@ -98,7 +100,9 @@ class async_producer {
 
    private:
     friend class async_producer;
-    explicit handle(state& s) : state_(&s), token_(s.queue) {}
+    explicit handle(state& s) : state_(&s), token_(s.queue) {
+      if (!token_.valid()) throw std::bad_alloc();
+    }
 
     state* state_;
     moodycamel::ProducerToken token_;
@@ -138,6 +142,7 @@ class async_producer {
     return state_->send_then(nullptr, std::move(key), std::move(value), std::move(done), options);
   }
 
+  /// Throws std::bad_alloc.
   handle make_handle() { return handle(*state_); }
 
   /// Waits until everything that was handed over before is appended, or has failed, and its callback has returned. What others

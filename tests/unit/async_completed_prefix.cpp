@@ -35,6 +35,18 @@ TEST_CASE("a prefix passes over offsets that the log has lost") {
   CHECK(prefix.next() == 1001);
 }
 
+TEST_CASE("a prefix keeps what is behind its first gap, and nothing before") {
+  completed_prefix prefix(0);
+  const auto slow = prefix.add(0);
+  for (std::uint64_t offset = 1; offset < 1000; ++offset) prefix.complete(prefix.add(offset));
+  CHECK(prefix.size() == 1000);
+  prefix.complete(slow);
+  CHECK(prefix.size() == 0);
+  const auto next = prefix.add(1000);
+  CHECK(prefix.size() == 1);
+  prefix.complete(next);
+}
+
 TEST_CASE("after any order of completions, a prefix is what a simple count says") {
   leat_tests::dice dice(1);
   completed_prefix prefix(5);

@@ -2,17 +2,20 @@
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
 #include "support/processes.hpp"
+#include "support/scarce_memory.hpp"
 #include "support/temporary_store.hpp"
 
 #include <leat/async_producer.hpp>
 #include <leat/leat.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <future>
 #include <latch>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -239,6 +242,42 @@ TEST_CASE("what is queued is bounded in bytes") {
   CHECK(out.send("key", std::string(200'000, 'x')).get());  // alone
 }
 
+TEST_CASE("what a string or a vector of bytes has reserved counts as what it holds") {
+  const leat::store store = leat::store::in_process();
+  const leat::async_producer_options options{.max_queued_bytes = 100'000, .max_block = 0s};
+  {
+    leat::async_producer out{store.topic<std::string>("text"), options};
+    held_sender held(out);
+    const std::size_t before = out.queued_bytes();
+    REQUIRE(out.send_then("key", "short", nullptr));
+    const std::size_t entry = out.queued_bytes() - before;
+    std::string roomy = "short";
+    roomy.reserve(90'000);
+    REQUIRE(out.send_then("key", std::move(roomy), nullptr));
+    CHECK(out.queued_bytes() - before >= 90'000 + 2 * entry);
+    CHECK(out.send_then("key", std::string(20'000, 'x'), nullptr).error() == errc::back_pressure);
+    std::string long_key = "key";
+    long_key.reserve(20'000);
+    CHECK(out.send_then(std::move(long_key), "short", nullptr).error() == errc::back_pressure);
+  }
+  {
+    leat::async_producer out{store.topic<leat::bytes_view>("bytes"), options};
+    std::latch begun{1};
+    std::latch go_on{1};
+    REQUIRE(out.send_then(leat::null, std::vector<std::byte>(1), [&](const auto&) {
+      begun.count_down();
+      go_on.wait();
+    }));
+    begun.wait();
+    std::vector<std::byte> roomy(1);
+    roomy.reserve(90'000);
+    REQUIRE(out.send_then(leat::null, std::move(roomy), nullptr));
+    CHECK(out.queued_bytes() > 90'000);
+    CHECK(out.send_then(leat::null, std::vector<std::byte>(20'000), nullptr).error() == errc::back_pressure);
+    go_on.count_down();
+  }
+}
+
 TEST_CASE("handing over waits for room, for max_block at most") {
   const auto topic = leat::store::in_process().topic<std::string>("t");
   leat::async_producer brief{topic, {.max_queued_records = 1, .max_block = 20ms}};
@@ -417,6 +456,51 @@ TEST_CASE("what a callback throws is told, and the next record goes its way") {
   leat::async_producer deaf{topic};
   REQUIRE(deaf.send_then(leat::null, "3", [](const auto&) { throw 1; }));
   CHECK(deaf.send("4").get()->offset == 3);
+}
+
+TEST_CASE("without memory, handles and records are refused, and nothing that was accepted is lost") {
+  if (!leat_tests::scarce_memory::possible) return;
+  CHECK(leat_tests::in_child([]() -> std::string {
+          const auto topic = leat::store::in_process().topic<std::string>("t");
+          leat::async_producer out{topic};
+          std::latch begun{1};
+          std::latch go_on{1};
+          (void)out.send_then(leat::null, "0", [&](const auto&) {
+            begun.count_down();
+            go_on.wait();
+          });
+          begun.wait();
+          std::vector<std::string> expected{"0"};
+          expected.reserve(1000);
+          bool no_handle = false;
+          int refused = 0;
+          {
+            const leat_tests::scarce_memory none;
+            try {
+              auto handle = out.make_handle();
+              (void)handle.send_then(leat::null, "by a handle", nullptr);
+            } catch (const std::bad_alloc&) {
+              no_handle = true;
+            }
+            for (int i = 1; i < 1000; ++i) {
+              const auto accepted = out.send_then(leat::null, std::to_string(i), nullptr);
+              if (accepted) expected.push_back(std::to_string(i));
+              if (accepted.error() == errc::full) ++refused;
+            }
+          }
+          auto handle = out.make_handle();
+          if (!handle.send_then(leat::null, "at last", nullptr)) return "no memory any more";
+          expected.emplace_back("at last");
+          go_on.count_down();
+          (void)out.flush();
+          if (!no_handle) return "a handle was made";
+          if (refused == 0) return "nothing was refused";
+          if (out.queued_records() != 0) return "what was refused counts";
+          auto found = values_of(topic);
+          std::ranges::sort(found);
+          std::ranges::sort(expected);
+          return found == expected ? "" : "not what was accepted";
+        }) == "");
 }
 
 TEST_CASE("while nothing is handed over it uses no processor time") {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace unit_consumer {
@@ -331,6 +332,27 @@ TEST_CASE("a poll with a long time-out returns at once where there is something 
       leat::consumer in{topic, {.wait = strategy}};
       send(out, 1, 2);
       CHECK(values(in.poll(std::chrono::nanoseconds::max())) == ints{1});
+    }
+  }
+}
+
+TEST_CASE("a consumer that spins is given what comes though another partition has never had a record") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  const auto topic = temporary.store.topic<int>("t", {.partitions = 3});
+  for (const leat::wait_strategy strategy :
+       {leat::wait_strategy::spin, leat::wait_strategy::yield, leat::wait_strategy::block}) {
+    for (const std::uint32_t partition : {1u, 1u, 2u}) {  // 0 stays empty; the first time others are, too
+      leat::consumer in{topic, {.wait = strategy}};
+      CHECK(in.poll(1ms).empty());
+      std::thread sender([&] {
+        leat::producer out{topic};
+        (void)out.send(7, {.partition = partition}).value();
+      });
+      const auto batch = in.poll(60s);
+      sender.join();
+      REQUIRE(batch.size() == 1);
+      CHECK((*batch.begin()).value() == 7);
+      CHECK((*batch.begin()).partition() == partition);
     }
   }
 }

@@ -13,7 +13,9 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <ranges>
 #include <string>
+#include <vector>
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -82,6 +84,36 @@ TEST_CASE("a full device is a value and when there is room again the log goes on
           limit_files(RLIM_INFINITY);
           if (out.send(sent).value().offset != sent) return "does not go on";
           return read_back(topic, sent + 1);
+        }) == "");
+}
+
+TEST_CASE("a batch that meets a full device in its middle has appended what it counts, and rung for it") {
+  auto temporary = leat_tests::temporary_store::in_shared_memory();
+  leat::topic_options slots_end_first = unbounded;  // in the middle of a publish
+  slots_end_first.expected_record_bytes = 64;
+  const auto topic = temporary.store.topic<std::uint64_t>("t", slots_end_first);
+  CHECK(in_child([&]() -> std::string {
+          const auto mine = leat::store::open(temporary.path()).topic<std::uint64_t>("t");
+          leat::producer out{mine};
+          std::uint64_t sent = 0;
+          (void)out.send(sent++).value();
+          limit_files(4096);
+          const auto bell = mine.log()->partition(0).doorbell();
+          const auto values =
+              std::views::iota(std::uint64_t{1}, std::uint64_t{100'000}) | std::views::transform([&](std::uint64_t i) {
+                bell.arm();  // somebody sleeps at any moment
+                return i;
+              });
+          const auto result = out.send_batch(values);
+          sent += result.count;
+          if (result.error != errc::full) return "not full";
+          if (result.count < 100 || result.count % 32 == 0) return "not in the middle: " + std::to_string(result.count);
+          if (mine.end_offset(0) != sent) return "not what it counts";
+          if (leat::sync::doorbell::is_armed(bell.look())) return "not rung";
+          if (out.send_batch(std::vector<std::uint64_t>{1, 2}).count != 0) return "no longer full";
+          limit_files(RLIM_INFINITY);
+          if (out.send(sent).value().offset != sent) return "does not go on";
+          return read_back(mine, sent + 1);
         }) == "");
 }
 

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/failure.hpp"
+#include "support/file_bytes.hpp"
 #include "support/media.hpp"
 #include "support/read_all.hpp"
 
@@ -12,6 +13,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <ranges>
@@ -28,6 +30,7 @@ namespace unit_producer {
 
 using leat::errc;
 using leat::record_position;
+using leat_tests::code_of;
 using leat_tests::read_all;
 using leat_tests::record_copy;
 using leat_tests::values_of;
@@ -446,6 +449,50 @@ TEST_CASE("a batch that ends with an exception has appended what came before and
   CHECK_THROWS_AS((void)out.send_batch(throwing), std::runtime_error);
   CHECK(topic.end_offset(0) == 3);
   CHECK(topic.log()->bell().note() == quiet + 1);
+}
+
+TEST_CASE("a batch whose roll throws has appended what came before and rung for it") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic =
+      temporary.store.topic<std::uint64_t>(  // slots end before the data area does: in the middle of a publish
+          "t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}, .expected_record_bytes = 64});
+  leat::storage::partition& partition = topic.log()->partition(0);
+  const std::uint64_t end = std::uint64_t{2} * partition.topic().geometry.slot_count;
+  leat_tests::write_file(temporary.file("topics/t/") + leat::storage::segment_name{0, 2}.text(), "no segment");
+  leat::producer out{topic};
+  const auto values = std::views::iota(std::uint64_t{0}, 2 * end) | std::views::transform([&](std::uint64_t i) {
+                        partition.doorbell().arm();  // somebody sleeps at any moment
+                        return i;
+                      });
+  std::vector<record_position> positions(2 * end);
+  CHECK(code_of([&] { (void)out.send_batch(values, {}, positions); }) == errc::truncated);
+  CHECK(topic.end_offset(0) == end);
+  CHECK(positions[end - 1] == record_position{0, end - 1});
+  CHECK_FALSE(leat::sync::doorbell::is_armed(partition.doorbell().look()));
+}
+
+TEST_CASE("a conditional record that is refused behind the end of a segment takes no room there") {
+  auto temporary = leat_tests::temporary_store::in_process();
+  const auto topic =
+      temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  leat::producer out{topic};
+  leat::producer other{topic};
+  const std::string value(1000, 'x');
+  std::uint64_t end = 0;
+  int refusals = 0;
+  const auto begun = [&] { return topic.log()->partition(0).begun().observe(); };
+  for (std::uint64_t segments = begun(); begun() < 8;) {
+    REQUIRE(other.send(value).value().offset == end++);
+    if (begun() == segments) continue;
+    segments = begun();
+    // `out` is in the segment before, and meets its end with a record that is filled there.
+    REQUIRE(out.send_if({0, end - 1}, leat::null, value).error() == errc::mismatched);
+    const std::uint64_t before = begun();
+    for (int i = 0; i < 1000; ++i) REQUIRE(out.send_if({0, end - 1}, leat::null, value).error() == errc::mismatched);
+    REQUIRE(begun() == before);
+    ++refusals;
+  }
+  CHECK(refusals > 5);
 }
 
 TEST_CASE("a value of fixed size is claimed with that size and no other") {

@@ -338,6 +338,35 @@ TEST_CASE("a record is published at the expected offset or not at all") {
   CHECK(values(files.partition()).size() == 3);
 }
 
+TEST_CASE("the room of a record that is refused is given back once, also behind the end of its segment") {
+  for (const bool behind_the_end : {false, true}) {
+    const partition_files files(10);
+    appender to(files.partition());
+    REQUIRE(append(to, 0));
+    const std::uint64_t old_segment = take(to, 16).sequence;
+    std::uint64_t end = 1;
+    if (behind_the_end) {
+      appender fast(files.other_partition());
+      while (files.partition().begun().observe() < 3) REQUIRE(append(fast, end++));
+    }
+    const room refused = take(to, 64);
+    const auto outcome = to.publish_at(end + 1, refused.bytes, refused.size, record_kind::compact, 56);
+    REQUIRE(outcome.error() == errc::mismatched);
+    const room one = take(to, 64);
+    const room two = take(to, 64);
+    CHECK((one.sequence != old_segment) == behind_the_end);
+    if (behind_the_end) {
+      CHECK(one.bytes != refused.bytes);
+    } else {
+      CHECK(one.bytes == refused.bytes);
+    }
+    CHECK(two.bytes == one.bytes + 64);  // twice would give out the same again
+    REQUIRE(to.publish_at(end + 1, two.bytes, two.size, record_kind::compact, 56).error() == errc::mismatched);
+    CHECK(take(to, 64).bytes == two.bytes);
+    CHECK(to.publish(one, record_kind::compact, 56).value() == end);
+  }
+}
+
 TEST_CASE("an appender that fell behind by several segments publishes at the end that it expects") {
   const partition_files files(10);
   appender slow(files.partition());

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 namespace unit_storage_reader {
 
@@ -15,9 +16,14 @@ using namespace leat_tests;
 
 struct played_attendant final : leat::storage::attendant {
   bool wants = false;
+  clock::time_point wanted_at = clock::time_point::max();
+  std::vector<bool> was_due;  // at each call
 
-  errc attend(bool) override { return errc::ok; }
-  clock::time_point due() const noexcept override { return clock::time_point::max(); }
+  errc attend(bool is_due) override {
+    was_due.push_back(is_due);
+    return errc::ok;
+  }
+  clock::time_point due() const noexcept override { return wanted_at; }
   bool stirred() const noexcept override { return wants; }
 };
 
@@ -39,6 +45,26 @@ TEST_CASE("who may have lost its partition does not begin again where the reset 
   if (in.parts().empty()) CHECK(in.poll(std::chrono::nanoseconds(0), &member) == errc::ok);
   REQUIRE(in.parts().size() == 1);
   CHECK(in.parts()[0].records.first_offset == files.partition().start_offset().observe());
+}
+
+TEST_CASE("a poll that follows on a vigil says whether the attendant is due, and others spare the look at the clock") {
+  using namespace std::chrono_literals;
+  const partition_files files;
+  reader in(files.temporary.store.files(), {});
+  (void)in.add(files.log, 0, 0);
+  played_attendant member;
+  const auto poll = [&] { REQUIRE(in.poll(0ns, &member) == errc::ok); };
+
+  member.wanted_at = reader::clock::now() + 1h;
+  CHECK(in.begin_vigil(&member).until < member.wanted_at);
+  poll();
+  CHECK(member.was_due == std::vector<bool>{false});
+
+  member.wanted_at = reader::clock::now() - 1ms;
+  CHECK(in.begin_vigil(&member).until == member.wanted_at);
+  poll();
+  poll();
+  CHECK(member.was_due == std::vector<bool>{false, true, false});
 }
 
 }  // namespace unit_storage_reader

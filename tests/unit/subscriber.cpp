@@ -3,6 +3,7 @@
 #include "support/file_bytes.hpp"
 #include "support/in_child.hpp"
 #include "support/processes.hpp"
+#include "support/scarce_memory.hpp"
 #include "support/temporary_store.hpp"
 
 #include <leat/admin.hpp>
@@ -12,9 +13,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -74,18 +78,25 @@ class notes {
   std::vector<leat::record_position> in_order_;
 };
 
-/// Opens once; whoever comes before waits.
+/// Opens once; whoever comes before waits, but not for ever: a test that fails before is to end.
 class gate {
  public:
-  ~gate() { open(); }
   void open() {
-    open_ = true;
-    open_.notify_all();
+    {
+      const std::lock_guard guard(mutex_);
+      open_ = true;
+    }
+    opened_.notify_all();
   }
-  void pass() { open_.wait(false); }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    opened_.wait_for(lock, leat_tests::patience, [&] { return open_; });
+  }
 
  private:
-  std::atomic<bool> open_{false};
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
 };
 
 std::string reason_of_end(auto& in) {
@@ -449,6 +460,43 @@ TEST_CASE("what is in flight is bounded in records and in bytes, and a member st
   }
 }
 
+TEST_CASE("behind a record that takes long, its partition runs ahead by max_ahead at most, and the others go on") {
+  for (const char* const group : {"g", ""}) {
+    const auto topic = leat::store::in_process().topic<int>("t", {.partitions = 2});
+    send(topic, 1000, 0);
+    send(topic, 1000, 1);
+    auto options = in_group(3);
+    options.consumer.group = group;
+    options.order = processing_order::none;
+    options.max_in_flight = 20;  // it is met again and again, and must not end the pause
+    options.max_ahead = 100;
+    gate hold;
+    gate hold_next;
+    notes done;
+    leat::subscriber in{topic,
+                        [&](const auto& record) {
+                          if (record.partition() == 0 && record.offset() == 0) hold.pass();
+                          if (record.partition() == 0 && record.offset() == 99) hold_next.pass();
+                          done.add(record.position());
+                        },
+                        options};
+    wait_until("the other partition is done", [&] { return done.of(1).size() == 1000; });
+    wait_until("the rest of the first hundred is done", [&] { return done.of(0).size() == 98; });
+    send(topic, 100, 1);
+    wait_until("what comes meanwhile is done", [&] { return done.of(1).size() == 1100; });
+    CHECK(done.of(0).size() == 98);
+    hold.open();
+    wait_until("the next hundred is done but for one", [&] { return done.of(0).size() == 198; });
+    send(topic, 100, 1);
+    wait_until("what comes meanwhile is done", [&] { return done.of(1).size() == 1200; });
+    CHECK(done.of(0).size() == 198);
+    hold_next.open();
+    wait_until("all is done", [&] { return done.size() == 2200; });
+    CHECK(done.seen().size() == 2200);
+    if (*group != 0) wait_until("all is committed", [&] { return committed(topic, 0) == 1000; });
+  }
+}
+
 TEST_CASE("a record larger than the bound is taken when nothing else is in flight") {
   const auto topic = leat::store::in_process().topic<std::string>("t");
   leat::producer out{topic};
@@ -710,6 +758,65 @@ TEST_CASE("a deleted topic ends the subscriber, which says so") {
     store.remove_topic("doomed");
     CHECK_THAT(reason_of_end(in), Catch::Matchers::ContainsSubstring("deleted"));
   }
+}
+
+TEST_CASE(
+    "a record for which there is no memory ends the subscriber, and what was polled before it is not waited for") {
+  if (!leat_tests::scarce_memory::possible) return;
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  CHECK(leat_tests::in_child([&]() -> std::string {
+          const auto topic =
+              temporary.store.topic<std::string>("t", {.segment_bytes = 128 << 20, .max_record_bytes = 80 << 20});
+          leat::producer out{topic};
+          const std::string large(66 << 20, 'x');  // more than malloc() has in reserve for a thread
+          auto options = in_group(1);
+          options.max_in_flight = 10;
+          options.max_in_flight_bytes = 128 << 20;
+          options.drain_timeout = 1h;
+          std::atomic<int> done{0};
+          gate hold;
+          leat::subscriber in{topic,
+                              [&](const auto&) {
+                                hold.pass();
+                                ++done;
+                              },
+                              options};
+          for (int i = 0; i < 10; ++i) (void)out.send("small").value();
+          wait_until("it is full", [&] { return in.in_flight() == 10; });
+          // Of one poll: one that is copied, and one for which there is no room.
+          (void)out.send("small").value();
+          (void)out.send(large).value();
+          const leat_tests::limited_memory limit(8 << 20);
+          hold.open();
+          bool said = false;
+          try {
+            in.wait();
+          } catch (const std::bad_alloc&) {
+            said = true;
+          }
+          if (done != 10) return std::to_string(done) + " done";
+          if (in.in_flight() != 0) return "something is in flight";
+          leat::consumer group{topic, {.partitions = {{0}}, .group = "g"}};
+          if (group.committed(0)->offset != 10) return "committed: " + std::to_string(group.committed(0)->offset);
+          return said ? "" : "it does not say so";
+        }) == "");
+}
+
+TEST_CASE("a subscriber that cannot leave its group says so, and is destroyed in good order") {
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t");
+  send(topic, 10);
+  std::atomic<int> done{0};
+  auto in = std::make_unique<leat::subscriber<int>>(topic, [&](const auto&) { ++done; }, in_group(2));
+  wait_until("all is done", [&] { return done == 10; });
+  // Its consumer fails to leave, and tries it once more when it is destroyed; then the listener is called again.
+  const std::string hostile = temporary.file("groups/g/member-0000000099");
+  leat_tests::write_file(hostile, "no member");
+  in->stop();
+  CHECK_THAT(reason_of_end(*in), Catch::Matchers::ContainsSubstring("member-0000000099"));
+  in.reset();
+  std::filesystem::remove(hostile);
+  CHECK(committed(topic, 0) == 10);
 }
 
 TEST_CASE("without a group it reads all partitions, and commits nothing") {

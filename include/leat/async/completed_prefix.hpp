@@ -5,7 +5,8 @@
 //     prefix.next();                                     // may be committed: every record below it is complete
 //
 // Threads    one at a time.
-// Cost       16 bytes for each record from the first that is not complete to the last that was added.
+// Cost       16 bytes for each record from the first that is not complete to the last that was added. That is no bound: where
+//            one takes long, others may be added and completed behind it for ever. Whoever adds looks at size().
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,9 @@ class completed_prefix {
       open_.pop_front();
     }
   }
+
+  /// Records from the first that is not complete to the last that was added.
+  std::size_t size() const noexcept { return open_.size(); }
 
   /// Every record below this offset is complete.
   std::uint64_t next() const noexcept { return next_; }

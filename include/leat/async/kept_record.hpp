@@ -5,6 +5,7 @@
 #pragma once
 
 #include <leat/codec.hpp>
+#include <leat/error.hpp>
 #include <leat/format/record.hpp>
 #include <leat/record.hpp>
 #include <leat/types.hpp>
@@ -13,9 +14,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace leat::async {
+
+/// A part of a record, which `part` reads. Null also where the record is damaged: its handler finds that out.
+template <class Part>
+std::optional<bytes_view> readable(const Part& part) {
+  try {
+    return part();
+  } catch (const error&) {
+    return std::nullopt;
+  }
+}
 
 template <class Value, class Key>
 class kept_record {

@@ -58,11 +58,14 @@ class owned_argument {
   std::optional<owned<T>> value_;
 };
 
-/// Bytes that an owned value holds elsewhere, as far as leat can know.
+/// Bytes that an owned value holds elsewhere, as far as leat can know: all that is reserved, since it was moved here with it.
 template <class T>
 std::size_t bytes_held(const std::optional<T>& value) noexcept {
-  if constexpr (std::same_as<T, std::string> || std::same_as<T, std::vector<std::byte>>) {
-    return value ? value->size() : 0;
+  if constexpr (std::same_as<T, std::string>) {
+    static const std::size_t in_place = std::string().capacity();
+    return value && value->capacity() > in_place ? value->capacity() + 1 : 0;
+  } else if constexpr (std::same_as<T, std::vector<std::byte>>) {
+    return value ? value->capacity() : 0;
   } else {
     return 0;
   }

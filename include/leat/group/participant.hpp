@@ -117,7 +117,8 @@ class participant final : public storage::attendant {
       if (replaced_) return fail_replaced();
       join(now);
     }
-    if (now != polled_ || due) {  // the coarse clock has ticked: every few milliseconds
+    // The coarse clock has ticked, every few milliseconds. Who has slept until due() may be here before it has.
+    if (now != polled_ || due) {
       polled_ = now;
       member_->polled(now);
       commit_if_due(now);

@@ -25,4 +25,11 @@ inline timespec to_timespec(std::chrono::steady_clock::time_point t) noexcept {
   return {static_cast<time_t>(since / 1'000'000'000), static_cast<long>(since % 1'000'000'000)};
 }
 
+/// Not beyond what the clock can say: intervals may be leat::forever.
+inline std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_point from,
+                                                   std::chrono::nanoseconds by) noexcept {
+  using time_point = std::chrono::steady_clock::time_point;
+  return by < time_point::max() - from ? from + by : time_point::max();
+}
+
 }  // namespace leat::os

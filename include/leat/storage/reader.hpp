@@ -40,7 +40,8 @@ class attendant {
   using clock = std::chrono::steady_clock;
 
   virtual ~attendant() = default;
-  /// Does what is to be done; may change what the reader has. `due`: the time that it gave has come.
+  /// Does what is to be done; may change what the reader has. `due`: the time that it gave has come, as far as that is known:
+  /// who waits looks at the clock, and a poll that follows on a vigil; one that follows on another poll does not.
   virtual errc attend(bool due) = 0;
   /// When it wants to be asked again at the latest.
   virtual clock::time_point due() const noexcept = 0;
@@ -170,7 +171,8 @@ class reader {
       return errc::forked;
     release();
     if (attending != nullptr) {
-      if (const errc failure = attending->attend(false); failure != errc::ok) return failure;
+      const bool due = std::exchange(kept_vigil_, false) && clock::now() >= attending->due();
+      if (const errc failure = attending->attend(due); failure != errc::ok) return failure;
       release();  // a callback may have polled
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
@@ -205,6 +207,7 @@ class reader {
   /// W1 to W3; W4 is the caller's.
   vigil begin_vigil(const attendant* attending) {
     if (os::fork_generation() != generation_) return {};  // which a poll will tell
+    kept_vigil_ = true;
     const clock::time_point now = clock::now();
     vigil v;
     v.noted = store_->bell().note();
@@ -493,6 +496,7 @@ class reader {
   std::size_t first_ = 0;                 // where the next poll begins
   const attendant* attending_ = nullptr;  // of the present poll
   assigned* at_heels_of_ = nullptr;       // its producer
+  bool kept_vigil_ = false;               // since the last poll
   std::uint64_t lead_ = most_lead;
   int in_vain_ = 0;
   int cool_down_ = 0;
