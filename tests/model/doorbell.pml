@@ -4,7 +4,7 @@
  * slot_array.hpp (try_publish, publish_alone, observe_in_order), include/leat/storage/reader.hpp (sleep, begin_vigil, arm,
  * has_something), cursor.hpp (ready), appender.hpp (claim_slot, ring) and include/leat/os/futex.hpp. One bell serves the store,
  * with a mask for each partition. -DTELLER: somebody changes a word that has no doorbell and rings everybody, as
- * topic_log::finish_removal and announce, group_files::advance_generation and announce_handover do. [close] [settings]
+ * topic_log::close and announce, group_files::advance_generation and announce_handover do. [close] [settings]
  *
  * -DSINGLE: each partition has one writer, whose A3 is a plain store. It stands in a store buffer then and gets out of it at any
  * time, in order; at the writer's next locked instruction; when a sleeper issues the barrier between W2 and W3; and also behind
