@@ -290,11 +290,9 @@ class admin {
     bool found = false;
     if (const auto files = group::group_files::open(files_, name)) {
       require_empty(*files);
-      const std::string gone = storage::temporary_name(storage::deleted_prefix);
-      found = files_->groups().rename(name, gone) == os::rename_result::done;
-      files->closed().set();
-      files->advance_generation();  // who joined meanwhile joins again
-      storage::remove_tree(files_->groups(), gone);
+      found = group::group_files::remove(*files_, name);
+    } else {
+      group::group_files::remove_dead_groups(*files_);
     }
     for (const std::string& topic : topics()) {  // also where a deleter died before
       const auto log = storage::topic_log::open_untyped(files_, topic);
@@ -309,7 +307,7 @@ class admin {
   clean_report clean() const {
     clean_report report;
     report.files += storage::remove_dead_temporaries(files_->directory());
-    report.topics += storage::topic_log::remove_leftovers(*files_) + storage::remove_dead_directories(files_->groups());
+    report.topics += storage::topic_log::remove_leftovers(*files_) + group::group_files::remove_dead_groups(*files_);
     for (const std::string& name : topics()) {
       const auto log = storage::topic_log::open_untyped(files_, name);
       if (log == nullptr || !log->writable()) continue;

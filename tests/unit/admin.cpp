@@ -224,6 +224,30 @@ TEST_CASE("a group with a live member is neither deleted nor reset") {
   CHECK(anew.poll().size() == 1);
 }
 
+TEST_CASE("members of a group that was deleted by one who told nobody join again as soon as somebody looks") {
+  auto temporary = leat_tests::each_kind_of_store();
+  CAPTURE(temporary.store.path());
+  const leat::admin admin{temporary.store};
+  const auto topic = temporary.store.topic<int>("t", {.partitions = 2});
+  leat::consumer in{topic, of_group("g")};
+  CHECK(in.poll().error() == errc::ok);
+  leat::os::directory& groups = temporary.store.files()->groups();
+  REQUIRE(groups.rename("g", "~deleted-0123456789abcdef") == leat::os::rename_result::done);
+  const auto deleter = groups.open_directory("~deleted-0123456789abcdef");
+  (void)deleter->try_own();  // and is stopped; one in memory is its maker's for ever
+  CHECK(in.poll().error() == errc::ok);
+  std::optional<leat::consumer<int>> other;
+  switch (GENERATE(0, 1, 2)) {
+    case 0: CHECK(other.emplace(topic, of_group("g")).poll().error() == errc::ok); break;  // makes it anew
+    case 1: CHECK(admin.delete_group("g")); break;  // with what it left of the offsets
+    default: CHECK(admin.clean().topics == 1);
+  }
+  CHECK(in.poll().error() == errc::ok);
+  const std::size_t expected = other ? 2 : 1;
+  CHECK(admin.describe_group("g").members.size() == expected);
+  CHECK(groups.open_directory("~deleted-0123456789abcdef") == nullptr);
+}
+
 TEST_CASE("each target of a reset puts the group where it says") {
   auto temporary = leat_tests::each_kind_of_store();
   const leat::admin admin{temporary.store};

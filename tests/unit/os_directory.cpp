@@ -117,6 +117,15 @@ TEST_CASE("two openings of a file have locks of their own") {
   }
 }
 
+TEST_CASE("a folder that another has removed lists nothing") {
+  const leat_tests::temporary_directory place;
+  const auto directory = leat::os::folder::open(place.path());
+  directory->create_directory("sub", 0700);
+  const auto sub = directory->open_directory("sub");
+  REQUIRE(directory->remove_directory("sub"));
+  CHECK(sub->list().empty());
+}
+
 TEST_CASE("a folder that is not empty is not removed") {
   const leat_tests::temporary_directory place;
   const auto directory = leat::os::folder::open(place.path());

@@ -229,6 +229,30 @@ TEST_CASE("what dead creators of topics left is removed and the living are left 
   CHECK(leat_tests::names_in(temporary.file("topics")) == std::set<std::string>{"t", "~new-alive"});
 }
 
+TEST_CASE("a topic that a stopped process is deleting is closed by whoever creates or deletes one") {
+  auto temporary = leat_tests::each_kind_of_store();
+  CAPTURE(temporary.store.path());
+  const auto topic = temporary.store.topic<int>("t");
+  leat::producer out{topic};
+  REQUIRE(out.send(1));
+  leat::consumer in{topic};
+  leat::os::directory& topics = temporary.store.files()->topics();
+  const std::string gone = "~deleted-0123456789abcdef";
+  REQUIRE(topics.rename("t", gone) == leat::os::rename_result::done);
+  const auto deleter = topics.open_directory(gone);
+  (void)deleter->try_own();  // one in memory is its maker's for ever
+  REQUIRE(out.send(2));      // nobody has told it
+  if (GENERATE(true, false)) {
+    leat::consumer anew{temporary.store.topic<int>("t")};
+    CHECK(anew.end_offset(0) == 0);
+  } else {
+    CHECK_FALSE(temporary.store.remove_topic("t"));
+  }
+  CHECK(out.send(3).error() == errc::closed);
+  CHECK(in.poll().error() == errc::closed);
+  CHECK(topics.open_directory(gone) == nullptr);
+}
+
 TEST_CASE("what a dead creator of the store left is removed by the next") {
   const leat_tests::temporary_directory place;
   std::filesystem::create_directory(place.path() + "/topics");

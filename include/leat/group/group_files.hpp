@@ -60,11 +60,22 @@ class group_files {
         throw error(errc::permission_denied, store->groups().path(name),
                     "cannot make a group in a store opened for reading");
       }
+      remove_dead_groups(*store);
       storage::make_directory(store->groups(), name, store->directory_mode(),
                               [&](os::directory& directory) {
                                 storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
                               });
     }
+  }
+
+  /// False when there is no such group. In any case nobody is a member any more of one that had the name: who was joins again.
+  static bool remove(storage::store_files& store, const std::string& name) {
+    return storage::delete_directory(store.groups(), name, [&](os::directory& directory) { close(store, directory); });
+  }
+
+  /// What dead creators and deleters left, and what is being deleted.
+  static std::size_t remove_dead_groups(storage::store_files& store) {
+    return storage::remove_dead_directories(store.groups(), [&](os::directory& directory) { close(store, directory); });
   }
 
   group_files(std::shared_ptr<storage::store_files> store, std::string name, std::shared_ptr<os::directory> directory,
@@ -217,6 +228,17 @@ class group_files {
     if (storage::is_legal_name(name)) return;
     throw error(errc::name_invalid, store.groups().path(name.substr(0, 300)),
                 "a group's name has " + std::string(storage::legal_names));
+  }
+
+  /// Tells the members of a group that has lost its name. [close]
+  static void close(storage::store_files& store, os::directory& directory) {
+    const auto file = directory.open(file_name, os::access::read_write);
+    if (!file || file->status().bytes < sizeof(format::group_header)) return;
+    const os::mapping mapped(*file, sizeof(format::group_header), os::access::read_write);
+    const auto& header = *reinterpret_cast<const format::group_header*>(mapped.data());
+    sync::flag(header.closed).set();
+    sync::revision(header.generation).advance();
+    store.bell().ring(~std::uint32_t{0});
   }
 
   static std::string assignment_name(std::uint64_t generation) {

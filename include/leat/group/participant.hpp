@@ -12,7 +12,8 @@
 // (stuck), and ends their membership. So a partition is only ever kept from its next owner by the one who has it.
 //
 // Threads    the consumer's.
-// Crash      see group_files.hpp and storage/group_offsets.hpp.
+// Crash      see group_files.hpp and storage/group_offsets.hpp. Models of it: tests/model/assignment_publish.pml, assignment_topics.pml
+//            and handover_commit.pml.
 #pragma once
 
 #include <leat/group/assigning.hpp>
@@ -364,7 +365,7 @@ class participant final : public storage::attendant {
   /// deleted.
   ///
   /// The topics are looked at behind the assignment: one that it rests on may not be announced yet, and what this member is
-  /// to have of a topic it does not know would be nobody's.
+  /// to have of a topic it does not know would be nobody's. (tests/model/assignment_topics.pml)
   void catch_up(std::int64_t now, errc& outcome) {
     const std::uint64_t seen = store_->topics_revision().observe();
     if (group_->generation().observe() != agreed_generation_) adopt_assignment();

@@ -83,7 +83,10 @@ class folder final : public directory {
 
   std::vector<std::string> list() const override {
     const int descriptor = ::openat(self_.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) throw_errno(errno, path(), "list it");
+    if (descriptor < 0) {
+      if (errno == ENOENT) return {};  // it has been removed, which only an empty one can be
+      throw_errno(errno, path(), "list it");
+    }
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(descriptor), &::closedir);
     if (stream == nullptr) {
       ::close(descriptor);

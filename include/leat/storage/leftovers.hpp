@@ -2,7 +2,8 @@
 //
 // Whatever is made of several files is made under such a name and then renamed, and whatever is deleted is renamed to such
 // a name first; so a name leads to something whole, or to nothing. Its maker owns the directory while it is at work; when
-// it dies, whoever comes next and finds the directory without an owner removes it.
+// it dies, whoever comes next and finds the directory without an owner removes it. What is on its way out everybody closes and
+// removes: who works on it must not depend on a deleter that may be stopped. tests/model/topic_life.pml checks it.
 #pragma once
 
 #include <leat/os/directory.hpp>
@@ -53,14 +54,18 @@ bool make_directory(os::directory& parent, const std::string& name, mode_t mode,
   }
 }
 
-/// Removes the directories that are being made or deleted by nobody any more. How many.
-inline std::size_t remove_dead_directories(os::directory& parent) {
+/// Removes the directories that nobody makes any more, and those that are being deleted, after `close(directory)` has told
+/// their users. How many.
+template <class Close>
+std::size_t remove_dead_directories(os::directory& parent, Close close) {
   std::size_t removed = 0;
   for (const std::string& name : parent.list()) {
-    if (!name.starts_with(new_prefix) && !name.starts_with(deleted_prefix)) continue;
+    const bool deleted = name.starts_with(deleted_prefix);
+    if (!deleted && !name.starts_with(new_prefix)) continue;
     try {
       const auto directory = parent.open_directory(name);
-      if (directory == nullptr || !directory->try_own()) continue;
+      if (directory == nullptr || (!deleted && !directory->try_own())) continue;
+      if (deleted) close(*directory);
       remove_tree(parent, name);
       ++removed;
     } catch (const error&) {
@@ -68,6 +73,19 @@ inline std::size_t remove_dead_directories(os::directory& parent) {
     }
   }
   return removed;
+}
+
+/// Takes the directory `name` of `parent` away, with all that is in it; `close` as above. False when there is none.
+template <class Close>
+bool delete_directory(os::directory& parent, const std::string& name, Close close) {
+  const std::string gone = temporary_name(deleted_prefix);
+  const bool there = parent.rename(name, gone) == os::rename_result::done;
+  if (there) {
+    if (const auto directory = parent.open_directory(gone)) close(*directory);
+    remove_tree(parent, gone);
+  }
+  remove_dead_directories(parent, close);  // also what another is deleting, who was faster
+  return there;
 }
 
 /// Removes the temporary files whose makers are dead. How many.

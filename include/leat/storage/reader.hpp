@@ -257,7 +257,7 @@ class reader {
   static constexpr std::uint32_t most_records = 1 << 20;  // of one poll
   static constexpr std::size_t glimpses = 32;             // of one look: a microsecond or two
   static constexpr int looks_before_sleep = 4;
-  // A waker that died between its publish and its ring costs a sleeper this at most.
+  // A waker that died between its publish and its ring costs a sleeper this at most. Nothing else does (tests/model/doorbell.pml).
   static constexpr std::chrono::milliseconds longest_sleep{100};
   // A reader that cannot arm a doorbell looks by itself, this often at least.
   static constexpr std::chrono::microseconds longest_doze{1000};

@@ -4,7 +4,7 @@
 //   topics/<name>/0003-0000000000000042 segment 42 of partition 3
 //
 // Processes  any number may open, create and delete the same topic at once: the directory gets its name complete, the first
-//            wins, and the others open what it made.
+//            wins, and the others open what it made. (Steps M, O and X of docs/protocol.md; tests/model/topic_life.pml)
 // Crash      see leftovers.hpp.
 #pragma once
 
@@ -69,43 +69,19 @@ class topic_log {
     return nullptr;
   }
 
-  /// False when there is no such topic. Its users get errc::closed.
+  /// False when there is no such topic. In any case nobody works any more on one that had the name: its users get errc::closed.
   static bool remove(store_files& store, const std::string& name) {
     check_name(name, store.topics());
     if (!store.writable()) {
       throw error(errc::permission_denied, store.topics().path(name),
                   "cannot delete a topic of a store opened for reading");
     }
-    const std::string gone = temporary_name(deleted_prefix);
-    if (store.topics().rename(name, gone) != os::rename_result::done) {
-      remove_leftovers(store);
-      return false;
-    }
-    finish_removal(store, gone);
-    remove_leftovers(store);
-    return true;
+    return delete_directory(store.topics(), name, [&](os::directory& directory) { close(store, directory); });
   }
 
-  /// What dead creators and deleters left. An entry that cannot be removed is left to somebody who can.
+  /// What dead creators and deleters left, and what is being deleted.
   static std::size_t remove_leftovers(store_files& store) {
-    std::size_t removed = 0;
-    for (const std::string& name : store.topics().list()) {
-      const bool deleted = name.starts_with(deleted_prefix);
-      if (!deleted && !name.starts_with(new_prefix)) continue;
-      try {
-        const auto directory = store.topics().open_directory(name);
-        if (directory == nullptr || !directory->try_own()) continue;
-        if (deleted) {
-          finish_removal(store, name);
-        } else {
-          remove_tree(store.topics(), name);
-        }
-        ++removed;
-      } catch (const error&) {
-        continue;
-      }
-    }
-    return removed;
+    return remove_dead_directories(store.topics(), [&](os::directory& directory) { close(store, directory); });
   }
 
   static std::vector<std::string> names(const store_files& store) {
@@ -477,21 +453,15 @@ class topic_log {
     return true;
   }
 
-  /// Tells the users of a topic that lost its name, and removes its files.
-  static void finish_removal(store_files& store, const std::string& gone) {
-    const auto directory = store.topics().open_directory(gone);
-    if (directory == nullptr) return;
-    directory->try_own();
-    if (const auto file = directory->open(file_name, os::access::read_write)) {
-      if (file->status().bytes >= format::page_bytes) {
-        const os::mapping page(*file, format::page_bytes, os::access::read_write);
-        sync::flag(header_in(page).closed).set();
-        sync::revision(header_in(page).revision).advance();
-        store.topics_revision().advance();
-        store.bell().ring(~std::uint32_t{0});
-      }
-    }
-    remove_tree(store.topics(), gone);
+  /// Tells the users of a topic that has lost its name. [close]
+  static void close(store_files& store, os::directory& directory) {
+    const auto file = directory.open(file_name, os::access::read_write);
+    if (!file || file->status().bytes < format::page_bytes) return;
+    const os::mapping page(*file, format::page_bytes, os::access::read_write);
+    sync::flag(header_in(page).closed).set();
+    sync::revision(header_in(page).revision).advance();
+    store.topics_revision().advance();
+    store.bell().ring(~std::uint32_t{0});
   }
 
   void check_type(const type_identity& value, const type_identity& key) const {

@@ -11,7 +11,8 @@
 //
 // W2 and W3 on one side, A3 and A4 on the other, are in the single order of seq_cst operations: either the sleeper sees the
 // record, or the producer sees the doorbell. [doorbell] Where A3 is a plain store (one writer), the sleeper passes a
-// global barrier between W2 and W3 instead, which all running producers feel.
+// global barrier between W2 and W3 instead, which all running producers feel. tests/model/doorbell.pml checks it in every
+// interleaving, and finds what goes wrong when any two of these steps change places.
 //
 // Crash      A waker that dies before D4 leaves the doorbell odd: the next publisher rings. One that dies between A3 and D1
 //            leaves the sleeper to the next record or to its upper bound. A killed sleeper costs one needless ring.
