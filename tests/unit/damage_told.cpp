@@ -1,0 +1,180 @@
+// Damage that fuzzing has found (tests/fuzz) to be misread, to be kept quiet about, or to end a process: each is an error
+// that says where, and comes at once.
+#include "support/catch.hpp"
+#include "support/failure.hpp"
+#include "support/file_bytes.hpp"
+#include "support/in_child.hpp"
+#include "support/read_all.hpp"
+#include "support/temporary_store.hpp"
+
+#include <leat/admin.hpp>
+#include <leat/consumer.hpp>
+#include <leat/group/group_files.hpp>
+#include <leat/group/subscription.hpp>
+#include <leat/producer.hpp>
+#include <leat/store.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace unit_damage_told {
+
+using Catch::Matchers::ContainsSubstring;
+using leat::errc;
+using leat_tests::code_of;
+using leat_tests::failure_of;
+using leat_tests::in_child;
+using leat_tests::little_endian;
+using leat_tests::message_of;
+using leat_tests::number_at;
+using leat_tests::poke;
+using leat_tests::read_file;
+
+constexpr std::uint64_t segment_bytes = 16384;
+
+/// A store with a topic "t" of four segments, and where they begin.
+struct sample {
+  leat_tests::temporary_directory place;
+  std::string path = place.path() + "/store";
+  std::string topic_file = path + "/topics/t/topic";
+  std::vector<leat::segment_description> segments;
+
+  sample() {
+    const auto topic =
+        open().topic<std::string>("t", {.segment_bytes = segment_bytes, .retention = {.bytes = leat::unlimited}});
+    leat::producer out{topic};
+    while (topic.log()->partition(0).begun().observe() < 4) (void)out.send(std::string(300, '.')).value();
+    segments = leat::admin(open()).segments({"t", 0});
+    REQUIRE(segments.size() == 4);
+  }
+
+  leat::store open() const { return leat::store::open(path); }
+  leat::topic<std::string> topic() const { return open().topic<std::string>("t"); }
+  leat::admin admin() const { return leat::admin(open()); }
+  const std::string& file(std::size_t segment) const { return segments.at(segment).path; }
+
+  void set(const std::string& which, std::uint64_t at, std::uint64_t number) const {
+    poke(which, at, little_endian(number, 8));
+  }
+
+  /// Reads from `from` on; how far it came, and what stopped it.
+  struct reading {
+    std::uint64_t position = 0;
+    std::optional<leat::error> failure;
+  };
+  reading read(std::uint64_t from, leat::offset_reset policy = leat::offset_reset::none) const {
+    reading r;
+    r.failure = failure_of([&] {
+      leat::consumer in{topic(), {.auto_offset_reset = policy}};
+      in.seek({0, from});
+      for (int polls = 0; polls < 20; ++polls) {
+        for (const auto& record : in.poll()) r.position = record.offset() + 1;
+      }
+    });
+    return r;
+  }
+};
+
+// --- readers ---
+
+TEST_CASE("a segment whose base offset does not follow the one before it is an error when reading comes to it") {
+  const sample s;
+  const std::uint64_t base = s.segments[2].base_offset;
+  for (const std::uint64_t wrong : {base + 1, base - 1, ~std::uint64_t{0}, std::uint64_t{1} << 40}) {
+    CAPTURE(wrong);
+    s.set(s.file(2), 128, wrong);
+    const auto r = s.read(0);
+    CHECK(r.position == base);
+    REQUIRE(r.failure.has_value());
+    CHECK(r.failure->code() == errc::corrupt);
+    CHECK(r.failure->path() == s.file(2));
+    CHECK_THAT(r.failure->reason(),
+               ContainsSubstring("base offset") || ContainsSubstring("expected " + std::to_string(base)));
+  }
+}
+
+TEST_CASE("an offset that no segment's base leads to is damage and not out of range") {
+  const sample s;
+  s.set(s.file(0), 128, 10);
+  const auto below = s.read(5);
+  REQUIRE(below.failure.has_value());
+  CHECK(below.failure->code() == errc::corrupt);
+  CHECK(below.failure->path() == s.file(0));
+  s.set(s.file(0), 128, 0);
+
+  s.set(s.file(2), 128, std::uint64_t{1} << 40);
+  const auto beyond = s.read(s.segments[2].base_offset + 1);
+  REQUIRE(beyond.failure.has_value());
+  CHECK(beyond.failure->code() == errc::corrupt);
+  CHECK(beyond.failure->path() == s.file(1));
+  CHECK(s.read(s.segments[3].end_offset + 1).failure->code() == errc::out_of_range);
+}
+
+TEST_CASE("a begun segment without a base offset hides only its own records") {
+  const sample s;
+  s.set(s.file(1), 128, ~std::uint64_t{0});
+  CHECK(s.read(0).position == s.segments[1].base_offset);
+  CHECK(s.read(s.segments[2].base_offset).position == s.segments[3].end_offset);
+  const auto lost = s.read(s.segments[1].base_offset + 1);
+  REQUIRE(lost.failure.has_value());
+  CHECK(lost.failure->code() == errc::corrupt);
+  CHECK(lost.failure->path() == s.file(1));
+  s.set(s.file(3), 128, ~std::uint64_t{0});
+  CHECK(failure_of([&] { (void)s.topic().end_offset(0); })->path() == s.file(3));
+}
+
+TEST_CASE("a free slot in a segment that another follows is an error behind the records before it") {
+  const sample s;
+  s.set(s.file(1), 4096 + 5 * 8, 0);
+  const auto r = s.read(0);
+  CHECK(r.position == s.segments[1].base_offset + 5);
+  REQUIRE(r.failure.has_value());
+  CHECK(r.failure->code() == errc::corrupt);
+  CHECK(r.failure->path() == s.file(1));
+  CHECK_THAT(r.failure->reason(), ContainsSubstring("slot 5 (offset " + std::to_string(r.position) + ") is free"));
+}
+
+TEST_CASE("a log start beyond the end is told to readers that begin there") {
+  const sample s;
+  s.set(s.topic_file, 4096 + 8, 1'000'000);
+  const auto r = s.read(0, leat::offset_reset::earliest);
+  REQUIRE(r.failure.has_value());
+  CHECK(r.failure->code() == errc::corrupt);
+  CHECK(r.failure->path() == s.topic_file);
+  CHECK_THAT(r.failure->reason(),
+             ContainsSubstring("partition 0 starts at offset 1000000, expected one up to its end"));
+}
+
+TEST_CASE("a segment that was cut off after it was mapped is refused when it is opened again") {
+  const sample s;
+  const auto topic = s.topic();
+  leat::consumer in{topic, {.auto_offset_reset = leat::offset_reset::none}};
+  in.seek({0, 0});
+  REQUIRE(in.poll().size() > 1);
+  in.seek_to_end();
+  (void)in.poll();
+  std::filesystem::resize_file(s.file(0), 4096);
+  in.seek({0, 0});
+  const std::string said = in_child([&] {
+    const auto again = s.topic();
+    leat::consumer first{again, {.auto_offset_reset = leat::offset_reset::none}};
+    first.seek({0, s.segments[3].base_offset});
+    (void)first.poll();
+    return message_of([&] { (void)leat::storage::end_offset(again.log()->partition(0)); });
+  });
+  CHECK(said == "no error");
+  const auto failure = failure_of([&] { (void)in.poll().begin(); });
+  REQUIRE(failure.has_value());
+  CHECK(failure->code() == errc::truncated);
+  CHECK(failure->path() == s.file(0));
+}
+
+}  // namespace unit_damage_told
