@@ -153,6 +153,55 @@ TEST_CASE("a log start beyond the end is told to readers that begin there") {
              ContainsSubstring("partition 0 starts at offset 1000000, expected one up to its end"));
 }
 
+TEST_CASE("a group is not put anywhere in a partition that starts beyond its end") {
+  const sample s;
+  s.set(s.topic_file, 4096 + 8, 1'000'000);
+  for (const leat::reset_target& to : {leat::reset_target(leat::to_offset{3}), leat::reset_target(leat::shift_by{2})}) {
+    const auto failure = failure_of([&] { (void)s.admin().reset_offsets("g", "t", to); });
+    REQUIRE(failure.has_value());
+    CHECK(failure->code() == errc::corrupt);
+    CHECK(failure->path() == s.topic_file);
+  }
+}
+
+TEST_CASE("very many segments that are said to have begun cost no more than those that there are") {
+  const sample s;
+  for (const std::uint64_t begun : {std::uint64_t{1} << 40, std::uint64_t{1} << 52}) {
+    CAPTURE(begun);
+    s.set(s.topic_file, 4096, begun);
+    CHECK(in_child(
+              [&]() -> std::string {
+                const auto findings = s.admin().verify("t");
+                if (findings.size() != 2) return "findings: " + std::to_string(findings.size());
+                if (findings[0].path != s.file(3)) return findings[0].path;  // it has not ended
+                if (findings[1].path != s.path + "/topics/t/0000-0000000000000004") return findings[1].path;
+                const auto segments = s.admin().segments({"t", 0});
+                if (segments.size() != 5 || segments[4].defect != findings[1].what) return "segments";
+                const auto r = s.read(0);
+                if (r.position != s.segments[3].end_offset) return "read up to " + std::to_string(r.position);
+                return r.failure->path();
+              },
+              10) == s.file(3));
+  }
+  s.set(s.topic_file, 4096, (std::uint64_t{1} << 52) + 1);
+  const auto refused = failure_of([&] { (void)s.topic().end_offset(0); });
+  REQUIRE(refused.has_value());
+  CHECK(refused->code() == errc::corrupt);
+  CHECK(refused->path() == s.topic_file);
+}
+
+TEST_CASE("a taken slot behind a free one at the end of the log is found") {
+  const sample s;
+  const std::uint64_t records = s.segments[3].end_offset - s.segments[3].base_offset;
+  REQUIRE(s.admin().verify("t").empty());
+  s.set(s.file(3), 4096 + (records + 2) * 8, number_at(read_file(s.file(3)), 4096, 8));
+  const auto findings = s.admin().verify("t");
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].path == s.file(3));
+  CHECK_THAT(findings[0].what, ContainsSubstring("slot " + std::to_string(records + 2) + " is taken behind slot " +
+                                                 std::to_string(records) + ", which is free"));
+}
+
 TEST_CASE("a segment that was cut off after it was mapped is refused when it is opened again") {
   const sample s;
   const auto topic = s.topic();
