@@ -226,4 +226,27 @@ TEST_CASE("a segment that was cut off after it was mapped is refused when it is 
   CHECK(failure->path() == s.file(0));
 }
 
+TEST_CASE("a value and headers that are damaged are told with their record") {
+  const leat_tests::temporary_directory place;
+  const std::string path = place.path() + "/store";
+  const auto numbers = leat::store::open(path).topic<std::uint64_t>("n", {.segment_bytes = segment_bytes});
+  leat::producer out{numbers};
+  const leat::header headers[] = {{"h", "x"}};
+  (void)out.send(std::uint64_t{1}).value();
+  (void)out.send(leat::null, 2, {.headers = std::span<const leat::header>(headers)}).value();
+  const std::string segment = path + "/topics/n/0000-0000000000000000";
+  poke(segment, 4096 + 4, std::string(1, '\7'));
+  const std::uint64_t second = (number_at(read_file(segment), 4096 + 8, 8) & 0xffffffff) * 8;
+  poke(segment, second + 24 + 8, "\x7f");  // the header's name
+  leat::consumer in{numbers, {.auto_offset_reset = leat::offset_reset::earliest}};
+  const auto batch = in.poll();
+  REQUIRE(batch.size() == 2);
+  auto record = batch.begin();
+  CHECK_THAT(message_of([&] { (void)(*record).value(); }),
+             ContainsSubstring("partition 0, offset 0") && ContainsSubstring("has 7 bytes, expected 8"));
+  ++record;
+  CHECK_THAT(message_of([&] { (void)(*record).headers().begin(); }),
+             ContainsSubstring("partition 0, offset 1") && ContainsSubstring("headers are damaged"));
+}
+
 }  // namespace unit_damage_told
