@@ -249,4 +249,18 @@ TEST_CASE("a value and headers that are damaged are told with their record") {
              ContainsSubstring("partition 0, offset 1") && ContainsSubstring("headers are damaged"));
 }
 
+// --- topic files ---
+
+TEST_CASE("a topic file that would make its users' files programs of root is refused") {
+  const sample s;
+  const std::string sound = read_file(s.topic_file);
+  for (const std::uint64_t mode : {04600u, 02600u, 01600u, 0700u, 0610u, 0400u, 0200u, 0100600u}) {
+    CAPTURE(mode);
+    std::string header = sound.substr(0, 620);
+    header.replace(72, 4, little_endian(mode, 4));
+    poke(s.topic_file, 0, header + little_endian(leat_tests::slow_crc32c(header), 4));
+    CHECK(code_of([&] { (void)s.topic(); }) == errc::corrupt);
+  }
+}
+
 }  // namespace unit_damage_told
