@@ -263,4 +263,57 @@ TEST_CASE("a topic file that would make its users' files programs of root is ref
   }
 }
 
+// --- groups ---
+
+/// A store with a topic "t" and a group "g" that a static member has left for a while.
+struct group_sample {
+  leat_tests::temporary_directory place;
+  std::string path = place.path() + "/store";
+  std::string group_file = path + "/groups/g/group";
+  std::string member_file = path + "/groups/g/member-0000000001";
+
+  group_sample() {
+    (void)open().topic<int>("t");
+    auto in = member("first");
+    (void)in.poll().begin();
+  }
+  leat::store open() const { return leat::store::open(path); }
+  leat::consumer<int> member(const std::string& instance) const {
+    leat::consumer<int> in{open(),
+                           {.group = "g", .group_instance_id = instance, .session_timeout = std::chrono::hours(1)}};
+    in.subscribe({"t"});
+    return in;
+  }
+  void mend(std::size_t checksum_at, const std::string& file) const {
+    poke(file, checksum_at, little_endian(leat_tests::slow_crc32c(read_file(file).substr(0, checksum_at)), 4));
+  }
+};
+
+TEST_CASE("a static member that was lost at an impossible time has all its time to come back") {
+  const group_sample s;
+  const std::uint64_t two_hours_before = ~std::uint64_t{0} - 7'200'000'000'000;
+  for (const std::uint64_t since : {two_hours_before, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1}) {
+    CAPTURE(since);
+    poke(s.member_file, 1048, little_endian(since, 8));
+    auto other = s.member("second");
+    (void)other.poll().begin();
+    CHECK(leat::admin(s.open()).describe_group("g").members.size() == 2);
+    other.close();
+  }
+}
+
+TEST_CASE("an incarnation that is no byte of a file is damage and names the member's file") {
+  const group_sample s;
+  for (const std::uint64_t life : {std::uint64_t{0}, std::uint64_t{1} << 63, ~std::uint64_t{2}}) {
+    CAPTURE(life);
+    poke(s.member_file, 1024, little_endian(life, 8));
+    for (const auto& failure : {failure_of([&] { (void)leat::admin(s.open()).describe_group("g"); }),
+                                failure_of([&] { (void)s.member("first").poll().begin(); })}) {
+      REQUIRE(failure.has_value());
+      CHECK(failure->code() == errc::corrupt);
+      CHECK(failure->path() == s.member_file);
+    }
+  }
+}
+
 }  // namespace unit_damage_told
