@@ -316,4 +316,28 @@ TEST_CASE("an incarnation that is no byte of a file is damage and names the memb
   }
 }
 
+TEST_CASE("a group that has run out of numbers says so instead of giving one twice") {
+  const group_sample s;
+  for (const std::uint64_t made : {~std::uint64_t{0}, (std::uint64_t{1} << 32) - 1, std::uint64_t{1} << 40}) {
+    CAPTURE(made);
+    poke(s.group_file, 576, little_endian(made, 8));
+    const auto failure = failure_of([&] { (void)s.member("new").poll().begin(); });
+    REQUIRE(failure.has_value());
+    CHECK(failure->code() == errc::corrupt);
+    CHECK(failure->path() == s.group_file);
+  }
+}
+
+TEST_CASE("an assignment of a size that none has is refused before it is looked at") {
+  const group_sample s;
+  const std::string name = s.path + "/groups/g/assignment-1";
+  for (const auto& entry : std::filesystem::directory_iterator(s.path + "/groups/g")) {
+    if (entry.path().filename().string().starts_with("assignment-")) {
+      std::filesystem::resize_file(entry.path(), std::uint64_t{1} << 38);
+    }
+  }
+  const std::string said = in_child([&] { return message_of([&] { (void)s.member("first").poll().begin(); }); }, 10);
+  CHECK_THAT(said, ContainsSubstring("/groups/g/assignment-") && ContainsSubstring("274877906944 bytes, expected"));
+}
+
 }  // namespace unit_damage_told
