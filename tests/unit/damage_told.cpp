@@ -340,4 +340,42 @@ TEST_CASE("an assignment of a size that none has is refused before it is looked 
   CHECK_THAT(said, ContainsSubstring("/groups/g/assignment-") && ContainsSubstring("274877906944 bytes, expected"));
 }
 
+TEST_CASE("an expression that would take the process with it is refused") {
+  const auto refusal = [](const std::string& expression) {
+    return in_child([&] { return message_of([&] { leat::group::topic_filter({expression}, true, "place"); }); }, 10);
+  };
+  const auto many = [](std::size_t count, const char* what) {
+    std::string text;
+    while (count-- != 0) text += what;
+    return text;
+  };
+  CHECK_THAT(refusal(many(100'000, "(") + "a" + many(100'000, ")")), ContainsSubstring("1000 bytes"));
+  CHECK_THAT(refusal("(a*)(a*)(a*)(a*)\\1\\2\\3\\4b"), ContainsSubstring("back-reference"));
+  for (const char* expression : {"(a{1,1000}){1,1000}", "((a|b)*){224}{200}", "a{32767}", "((a{30}){30}){30}",
+                                 "(((a[{]){250}[{]){250}[{]){250}", "(((a[^]{]){250}[[:alpha:]{]){250}\\{){250}"}) {
+    CAPTURE(expression);
+    CHECK_THAT(refusal(expression), ContainsSubstring("repetitions are too many"));
+  }
+  for (const std::string& expression :
+       {std::string("[a-z]{1,249}\\.[a-z]{1,249}"), std::string("[0-9]{4}-[0-9]{2}"), std::string("(a|b)*[]{}]+"),
+        many(499, "(") + "a" + many(499, ")"), std::string("[[:alpha:]]{3}\\\\1")}) {
+    CAPTURE(expression);
+    CHECK(refusal(expression) == "no error");
+  }
+}
+
+TEST_CASE("another member's expression that cannot be is told with that member's file") {
+  const group_sample s;
+  {
+    leat::consumer<int> in{s.open(),
+                           {.group = "g", .group_instance_id = "pattern", .session_timeout = std::chrono::hours(1)}};
+    in.subscribe_pattern("aaaaaaaaaaaa");
+    (void)in.poll().begin();
+  }
+  const std::string file = s.path + "/groups/g/member-0000000002";
+  poke(file, 1088, "a{32767}");
+  const std::string said = in_child([&] { return message_of([&] { (void)s.member("third").poll().begin(); }); }, 10);
+  CHECK_THAT(said, ContainsSubstring(file) && ContainsSubstring("no regular expression"));
+}
+
 }  // namespace unit_damage_told
