@@ -90,6 +90,20 @@ inline void verify_records(const partition& p, const segment& s, std::uint64_t b
   }
 }
 
+/// Slots that hold something behind the first that holds no record, slot `count`.
+inline void find_taken_behind(const sync::slot_array& slots, std::uint64_t count, bool ended, const std::string& path,
+                              std::vector<finding>& findings) {
+  for (std::uint64_t i = count + 1; i < slots.size(); ++i) {
+    if (slots.observe(i) == format::slot_free) continue;
+    if (!ended && slots.observe(count) != format::slot_free) return;  // records have come meanwhile
+    findings.push_back({path,
+                        "slot " + std::to_string(i) + " is taken behind " +
+                            (ended ? "the end" : "slot " + std::to_string(count) + ", which is free"),
+                        errc::corrupt});
+    return;
+  }
+}
+
 }  // namespace verification_detail
 
 inline void verify(partition& p, std::vector<finding>& findings) {
@@ -143,20 +157,13 @@ inline void verify(partition& p, std::vector<finding>& findings) {
            slots.observe(count) != format::slot_sealed) {
       ++count;
     }
-    if (!slots.ends_at(count) && sequence + 1 < p.begun().observe()) {
+    const bool ended = slots.ends_at(count);
+    if (!ended && sequence + 1 < p.begun().observe()) {
       findings.push_back({path,
                           "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
                           errc::corrupt});
-    }
-    const bool ended = slots.ends_at(count);
-    for (std::uint64_t i = count + 1; i < slots.size(); ++i) {
-      if (slots.observe(i) == format::slot_free) continue;
-      if (!ended && slots.observe(count) != format::slot_free) break;  // records have come meanwhile
-      findings.push_back({path,
-                          "slot " + std::to_string(i) + " is taken behind " +
-                              (ended ? "the end" : "slot " + std::to_string(count) + ", which is free"),
-                          errc::corrupt});
-      break;
+    } else {
+      verification_detail::find_taken_behind(slots, count, ended, path, findings);
     }
     verification_detail::verify_records(p, *s, base, count, path, findings);
     expected_base = base + count;
