@@ -178,13 +178,20 @@ class admin {
     const auto log = open(p.topic);
     storage::partition& partition = detail::partition_of(*log, p.partition);
     std::vector<segment_description> list;
-    const auto [first, begun] = partition.segments();
-    for (std::uint64_t sequence = first; sequence < begun; ++sequence) {
+    auto [next, begun] = partition.segments();
+    std::vector<std::uint64_t> sequences = partition.named_segments(next, begun);
+    sequences.push_back(begun);  // which shows whether the last is missing
+    for (const std::uint64_t sequence : sequences) {
+      if (sequence != next && partition.start_sequence().observe() <= next) {  // a gap is described as one
+        list.push_back({next, log->directory().path(partition.name(next)), 0, 0, 0, 0, false, std::nullopt,
+                        storage::partition::gap(next, sequence)});
+      }
+      next = sequence + 1;
+      if (sequence == begun) break;
       const std::string path = log->directory().path(partition.name(sequence));
       storage::pinned_segment s;
       try {
-        if (partition.open(sequence, partition.mode(), s) == storage::partition::opened::retired) continue;
-        if (!s) throw error(errc::not_found, path, "the segment is missing");
+        if (partition.open(sequence, partition.mode(), s) != storage::partition::opened::pinned) continue;
       } catch (const error& e) {
         list.push_back({sequence, path, 0, 0, 0, 0, false, std::nullopt, e.reason()});
         continue;
@@ -412,6 +419,11 @@ class admin {
 
   static std::uint64_t resolve(const reset_target& target, storage::partition& p, std::uint64_t start,
                                std::uint64_t end, std::optional<std::uint64_t> committed) {
+    if (start > end) {
+      throw error(errc::corrupt, p.topic().directory->path(storage::topic_log::file_name),
+                  "partition " + std::to_string(p.id()) + " starts at offset " + std::to_string(start) +
+                      ", expected one up to its end, " + std::to_string(end));
+    }
     const auto within = [&](std::uint64_t offset) { return std::clamp(offset, start, end); };
     if (std::holds_alternative<to_earliest>(target)) return start;
     if (std::holds_alternative<to_latest>(target)) return end;

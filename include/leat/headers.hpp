@@ -12,6 +12,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -76,7 +77,7 @@ class headers_view {
     using iterator_concept = std::forward_iterator_tag;
 
     iterator() = default;
-    explicit iterator(bytes_view rest) : rest_(rest) { parse(); }
+    iterator(bytes_view rest, record_position at) : rest_(rest), at_(at) { parse(); }
 
     const header& operator*() const noexcept { return current_; }
     const header* operator->() const noexcept { return &current_; }
@@ -108,17 +109,24 @@ class headers_view {
       current_.value = value_bytes < 0 ? std::nullopt : std::optional(body.subspan(name_bytes, value_size));
       consumed_ = format::header_prefix + name_bytes + value_size;
     }
-    [[noreturn]] static void damaged() { throw error(errc::corrupt, "record", "its headers are damaged"); }
+    [[noreturn]] void damaged() const {
+      throw error(errc::corrupt,
+                  "partition " + std::to_string(at_.partition) + ", offset " + std::to_string(at_.offset),
+                  "the record's headers are damaged: one is larger than what is left of them, " +
+                      std::to_string(rest_.size()) + " bytes");
+    }
 
     bytes_view rest_;
+    record_position at_;
     std::size_t consumed_ = 0;
     header current_;
   };
 
   headers_view() = default;
-  explicit headers_view(bytes_view bytes) noexcept : bytes_(bytes) {}
+  /// `at`: of the record, for messages.
+  explicit headers_view(bytes_view bytes, record_position at = {}) noexcept : bytes_(bytes), at_(at) {}
 
-  iterator begin() const { return iterator(bytes_); }
+  iterator begin() const { return iterator(bytes_, at_); }
   iterator end() const { return iterator(); }
   bool empty() const noexcept { return bytes_.empty(); }
 
@@ -133,6 +141,7 @@ class headers_view {
 
  private:
   bytes_view bytes_;
+  record_position at_;
 };
 
 }  // namespace leat

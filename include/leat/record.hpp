@@ -44,8 +44,8 @@ class record_view {
   bool has_key() const { return !is_compact() && parts().key_bytes != format::null_size; }
 
   /// The value, read in place. Throws leat::error where it is null, or is not what Value's codec writes.
-  value_output value() const { return codec<Value>::decode(require(value_bytes(), "value")); }
-  key_output key() const { return codec<Key>::decode(require(key_bytes(), "key")); }
+  value_output value() const { return decode<Value>(require(value_bytes(), "value")); }
+  key_output key() const { return decode<Key>(require(key_bytes(), "key")); }
 
   /// For a copy of the whole, see async/kept_record.hpp: its bytes, and where among them the value begins.
   std::size_t extent() const noexcept {
@@ -79,7 +79,7 @@ class record_view {
   headers_view headers() const {
     if (is_compact()) return {};
     const prefix p = parts();
-    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes});
+    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes}, at_);
   }
 
  private:
@@ -106,6 +106,16 @@ class record_view {
       throw error(errc::corrupt, where(), "the sizes in the record's prefix do not fit in the record");
     }
     return p;
+  }
+
+  /// A codec knows nothing of where its bytes are from.
+  template <class T>
+  typename codec<T>::output decode(bytes_view bytes) const {
+    try {
+      return codec<T>::decode(bytes);
+    } catch (const error& e) {
+      throw error(static_cast<errc>(e.code().value()), where(), e.reason());
+    }
   }
 
   bytes_view require(const std::optional<bytes_view>& bytes, const char* what) const {

@@ -21,10 +21,11 @@ namespace assigning_detail {
 
 using open_topics = std::map<std::string, std::shared_ptr<storage::topic_log>>;
 
-/// The topics that a member can read of those it asks for: they exist, and have its types.
+/// The topics that a member can read of those it asks for: they exist, and have its types. `path`: of its file.
 inline std::vector<std::string> topics_of(const member_profile& member, const std::vector<std::string>& names,
-                                          const std::shared_ptr<storage::store_files>& store, open_topics& opened) {
-  const topic_filter asked(member.subscription, member.is_pattern, store->topics().path(""));
+                                          const std::shared_ptr<storage::store_files>& store, const std::string& path,
+                                          open_topics& opened) {
+  const topic_filter asked(member.subscription, member.is_pattern, path);
   const auto fits = [](std::uint64_t type, std::uint64_t has) { return type == storage::any_type || type == has; };
   std::vector<std::string> topics;
   for (const std::string& name : names) {
@@ -71,7 +72,8 @@ inline agreed_assignment compute_assignment(const group_files& group,
   const std::vector<std::string> names = storage::topic_log::names(*store);
   for (const auto& file : group.members()) {
     const member_profile profile = file->profile();
-    members.push_back({profile.id, profile.instance, assigning_detail::topics_of(profile, names, store, opened), {}});
+    members.push_back(
+        {profile.id, profile.instance, assigning_detail::topics_of(profile, names, store, file->path(), opened), {}});
     numbers.push_back(file->number());
   }
   std::map<std::string, std::uint32_t> partitions;

@@ -32,6 +32,7 @@ class group_files {
  public:
   static constexpr const char* file_name = storage::group_file_name;
   static constexpr std::string_view assignment_prefix = "assignment-";
+  static constexpr std::uint64_t most_assignment_bytes = 256 << 20;  // ten million partitions
 
   /// Null when there is no such group.
   static std::shared_ptr<group_files> open(const std::shared_ptr<storage::store_files>& store,
@@ -125,7 +126,12 @@ class group_files {
 
   /// A new member, with its lease. Null when the group was deleted meanwhile: open it again.
   std::shared_ptr<member_file> join(const member_profile& profile) const {
-    const auto number = static_cast<std::uint32_t>(sync::numbering(header().members_made).next());
+    const std::uint64_t given = sync::numbering(header().members_made).next();
+    const auto number = static_cast<std::uint32_t>(given);
+    if (number == 0 || number != given) {  // 0 is nobody, and another may have a number that was given before
+      throw error(errc::corrupt, directory_->path(file_name),
+                  "the number of the next member is " + std::to_string(given) + ", expected 1 to 2^32 - 1");
+    }
     auto member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
     if (closed().is_set() || !still_named(*store_, name_, *directory_)) {
       directory_->remove(member->name());
@@ -181,6 +187,11 @@ class group_files {
     if (!file) return std::nullopt;
     const std::uint64_t bytes = file->status().bytes;
     if (bytes == 0) throw error(errc::truncated, file->path(), "the assignment is empty");
+    if (bytes > most_assignment_bytes) {
+      throw error(errc::corrupt, file->path(),
+                  "the assignment has " + std::to_string(bytes) + " bytes, expected " +
+                      std::to_string(most_assignment_bytes) + " at most");
+    }
     const os::mapping mapped(*file, bytes, os::access::read_only);
     auto parsed = agreed_assignment::parse({reinterpret_cast<const char*>(mapped.data()), bytes});
     if (!parsed) throw error(errc::corrupt, file->path(), "no assignment, or not a whole one");
@@ -190,6 +201,9 @@ class group_files {
   /// The first to publish for a generation decides. Removes those of earlier ones.
   void publish(std::uint64_t generation, const agreed_assignment& assignment) const {
     const std::string text = assignment.text();
+    if (text.size() > most_assignment_bytes) {
+      throw error(errc::invalid_argument, path(), "the assignment has more than 256 MiB: subscribe to fewer topics");
+    }
     const std::string temporary = storage::temporary_name(storage::new_prefix);
     os::file file = directory_->create(temporary, store_->directory_mode() & 0666);
     try {

@@ -111,7 +111,10 @@ class member_file {
     const format::member_header& h = header_copy_;
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::member_magic) fail(errc::foreign, "no member file");
-    if (h.version != format::version) fail(errc::wrong_version, "format version " + std::to_string(h.version));
+    if (h.version != format::version) {
+      fail(errc::wrong_version,
+           "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version));
+    }
     if (h.checksum != format::header_checksum(h)) fail(errc::corrupt, "the header's checksum does not match");
     if (h.group != group) fail(errc::corrupt, "belongs to another group");
     if (sizeof(h) + h.subscription_bytes > mapping_.size() || h.id[255] != 0 || h.instance[255] != 0 ||
@@ -121,6 +124,7 @@ class member_file {
   }
 
   const std::string& name() const noexcept { return name_; }
+  const std::string& path() const noexcept { return locks_.path(); }
   std::uint32_t number() const noexcept { return header_copy_.number; }
   bool is_static() const noexcept { return header_copy_.instance[0] != 0; }
   std::string id() const { return header_copy_.id; }
@@ -156,7 +160,7 @@ class member_file {
 
   /// Another process, or another handle of this one, holds the lease that counts.
   bool has_lease() const {
-    const std::uint64_t life = incarnation().observe();
+    const std::uint64_t life = observed_life();
     return !has_ended(life) && locks_.is_locked_by_another(life);
   }
 
@@ -180,7 +184,7 @@ class member_file {
   /// A static member that comes back. False when its membership has ended meanwhile.
   bool take_over(std::int64_t monotonic) {
     for (std::uint64_t step = 1;; ++step) {  // one who comes back as well, and was stopped, has locked a byte perhaps
-      const std::uint64_t seen = incarnation().observe();
+      const std::uint64_t seen = observed_life();
       if (has_ended(seen) || !writable_) return false;
       if (locks_.try_exclusive(seen + step) != os::lock_file::refusal::none) continue;
       polled(monotonic);  // before it counts: it is not stuck
@@ -214,7 +218,7 @@ class member_file {
 
   /// At `monotonic`, by the clock that all processes of the host share.
   sight look(std::int64_t monotonic) const {
-    const std::uint64_t life = incarnation().observe();
+    const std::uint64_t life = observed_life();
     if (has_ended(life)) return {state::evicted, life};
     const bool leased = locks_.is_locked_by_another(life);
     const sync::setting lost(header().lost_since);
@@ -226,7 +230,7 @@ class member_file {
     if (!is_static()) return {state::dead, life};
     const auto since = static_cast<std::int64_t>(lost.observe());
     constexpr std::int64_t ahead = 60'000'000'000;  // from before the host's last start
-    if (since == 0 || since > monotonic + ahead) {
+    if (since <= 0 || since > monotonic + ahead) {
       if (writable_) lost.set(static_cast<std::uint64_t>(monotonic));
       return {state::alive, life};
     }
@@ -241,6 +245,15 @@ class member_file {
   }
 
  private:
+  /// The incarnation, which is the byte of a lock, too.
+  std::uint64_t observed_life() const {
+    const std::uint64_t life = incarnation().observe();
+    if (has_ended(life) || (life >= 1 && life <= most_lives)) return life;
+    throw error(errc::corrupt, path(),
+                "the incarnation is " + std::to_string(life) + ", expected 1 to 2^62, or a mark that it has ended");
+  }
+  static constexpr std::uint64_t most_lives = std::uint64_t{1} << 62;
+
   static bool has_ended(std::uint64_t life) noexcept { return life >= format::replaced; }
 
   static std::string text_of(const std::vector<std::string>& lines) {

@@ -142,8 +142,10 @@ class participant final : public storage::attendant {
 
   clock::time_point due() const noexcept override {
     if (!subscribed_) return clock::time_point::max();
-    const bool watches = !peers_.empty() || !wanted_.empty();
-    return watched_ + (watches ? watch_interval : idle_interval);
+    if (!wanted_.empty()) return watched_ + watch_interval;
+    if (peers_.empty()) return watched_ + idle_interval;
+    // In a large group each looks less often: all together, they look at a member as often as in a small one.
+    return watched_ + watch_interval * std::max<std::size_t>(1, peers_.size() / most_looks);
   }
 
   bool stirred() const noexcept override {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,70 @@ class topic_filter {
   }
 
  private:
+  /// Expressions of other members are compiled, too, and the C library's routines fall over hostile ones: their stack grows
+  /// with the nesting, their memory with repetitions of repetitions, and with back-references they may search for ever.
+  static const char* reason_to_refuse(const std::string& expression) {
+    constexpr std::size_t most_bytes = 1000;
+    constexpr std::size_t most_atoms = 10'000;  // repetitions written out: "[a-z]{1,249}" has 249
+    if (expression.size() > most_bytes) return "it has more than 1000 bytes";
+    struct sequence {
+      std::size_t before = 0;  // atoms, without the last part
+      std::size_t last = 0;    // of that, which a repetition repeats
+    };
+    std::vector<sequence> groups(1);
+    const auto add = [&](std::size_t atoms) { groups.back().before += std::exchange(groups.back().last, atoms); };
+    for (std::size_t i = 0; i < expression.size(); ++i) {
+      switch (expression[i]) {
+        case '\\':
+          if (++i < expression.size() && expression[i] >= '1' && expression[i] <= '9') return "it has a back-reference";
+          add(1);
+          break;
+        case '[':
+          i = end_of_bracket(expression, i);
+          add(1);
+          break;
+        case '(': groups.emplace_back(); break;
+        case ')':
+          if (groups.size() > 1) {
+            const sequence inner = groups.back();
+            groups.pop_back();
+            add(inner.before + inner.last + 1);
+          }
+          break;
+        case '{': groups.back().last *= largest_number(expression, i); break;
+        default: add(1);
+      }
+      if (groups.back().before + groups.back().last > most_atoms) return "its repetitions are too many";
+    }
+    return nullptr;
+  }
+
+  /// Of the bracket expression that begins at `i`; where it has no end, that of the text.
+  static std::size_t end_of_bracket(const std::string& text, std::size_t i) noexcept {
+    if (++i < text.size() && text[i] == '^') ++i;
+    if (i < text.size() && text[i] == ']') ++i;
+    while (i < text.size() && text[i] != ']') {
+      const char kind = text[i] == '[' && i + 1 < text.size() ? text[i + 1] : ' ';
+      if (kind == ':' || kind == '.' || kind == '=') {  // a class of characters
+        const char end[] = {kind, ']', '\0'};
+        i = std::min(text.find(end, i + 2), text.size() - 2) + 1;
+      }
+      ++i;
+    }
+    return i;
+  }
+
+  /// In the braces that begin at `i`, which moves to their end. 1 at least.
+  static std::size_t largest_number(const std::string& text, std::size_t& i) noexcept {
+    std::size_t most = 1;
+    for (std::size_t number = 0; ++i < text.size() && text[i] != '}';) {
+      const bool digit = text[i] >= '0' && text[i] <= '9';
+      number = digit ? std::min<std::size_t>(number * 10 + static_cast<std::size_t>(text[i] - '0'), 1 << 20) : 0;
+      most = std::max(most, number);
+    }
+    return most;
+  }
+
   struct deleter {
     void operator()(regex_t* pattern) const noexcept {
       ::regfree(pattern);
@@ -51,7 +116,9 @@ class topic_filter {
   static regex_t* compiled(const std::string& expression, const std::string& place) {
     char why[256] = "a zero byte follows";
     const std::size_t zero = expression.find('\0');
-    if (zero == std::string::npos) {
+    if (const char* const refused = reason_to_refuse(expression)) {
+      std::snprintf(why, sizeof why, "%s", refused);
+    } else if (zero == std::string::npos) {
       auto pattern = std::make_unique<regex_t>();
       const int failure = ::regcomp(pattern.get(), expression.c_str(), REG_EXTENDED);
       if (failure == 0) return pattern.release();

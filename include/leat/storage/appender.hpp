@@ -504,11 +504,7 @@ class appender {
             found->base_offset().settle(0);
             partition_.begun().raise(1);
           }
-          const std::uint64_t base = found->base_offset().observe();
-          if (base == sync::settled_word::unset) {
-            throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(last)),
-                        "a begun segment has no base offset");
-          }
+          const std::uint64_t base = partition_.base_of(found);
           adopt(std::move(found), base);
           next_slot_ = slots_.first_without_record(0);
           if (slots_.ends_at(next_slot_)) slots_end_ = 0;  // the writer before this one had come to a roll

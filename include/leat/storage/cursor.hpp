@@ -41,7 +41,7 @@ inline std::uint64_t end_offset(partition& p) {
       }
       continue;  // rolled and retired meanwhile
     }
-    return last->base_offset().observe() + last->slots().first_without_record(0);
+    return p.base_of(last) + last->slots().first_without_record(0);
   }
 }
 
@@ -80,8 +80,8 @@ class cursor {
         expected_ = found.bytes + format::slot_position(last) + format::record_bytes(last);
         return found;
       }
-      if (defective_) return errc::corrupt;
-      if (!slots_.ends_at(index_)) return run{};  // nothing yet
+      if (defect_ != nullptr) return errc::corrupt;
+      if (!slots_.ends_at(index_)) return ends_too_early() ? result<run>(errc::corrupt) : result<run>(run{});
       const result<step> taken = next_segment();
       if (!taken) return taken.error();
       if (*taken == step::stayed) return run{};
@@ -128,8 +128,7 @@ class cursor {
 
   /// Where and what the damage is, after errc::corrupt.
   std::string defect() const {
-    return "slot " + std::to_string(index_) + " (offset " + std::to_string(position_) +
-           ") does not describe a record within the segment";
+    return "slot " + std::to_string(index_) + " (offset " + std::to_string(position_) + ") " + defect_;
   }
   std::string file_path() const {
     return partition_.topic().directory->path(partition_.name(segment_ ? segment_.sequence() : 0));
@@ -149,9 +148,19 @@ class cursor {
     }
     if (count < most) {
       const format::slot_word word = slots_.observe(index_ + count);
-      defective_ = word != format::slot_free && word != format::slot_sealed && !is_sound(word);
+      const bool defective = word != format::slot_free && word != format::slot_sealed && !is_sound(word);
+      defect_ = defective ? "does not describe a record within the segment" : nullptr;
     }
     return count;
+  }
+
+  /// Nothing is at hand. Where another segment has begun behind this one, it was ended first: a slot that is free still is damage.
+  bool ends_too_early() noexcept {
+    if (partition_.begun().observe() <= segment_.sequence() + 1) [[likely]]
+      return false;
+    if (slots_.observe(index_) != format::slot_free) return false;
+    defect_ = "is free, but another segment follows this one";
+    return true;
   }
 
   bool is_sound(format::slot_word word) const noexcept { return format::is_sound(word, data_begin_, data_end_); }
@@ -167,12 +176,24 @@ class cursor {
       pinned_segment found;
       const lookup outcome = look_up(begun, found);
       if (outcome == lookup::moved) continue;
-      if (outcome == lookup::below) return errc::out_of_range;
+      if (outcome == lookup::below) return not_in_the_log(partition_.start_sequence().observe());
       const std::uint64_t index = position_ - found->base_offset().observe();
-      if (index > found->slots().first_without_record(0)) return errc::out_of_range;
+      if (index > found->slots().first_without_record(0)) {
+        return found.sequence() + 1 == begun ? errc::out_of_range : not_in_the_log(found.sequence());
+      }
       adopt(std::move(found), index);
       return errc::ok;
     }
+  }
+
+  /// No segment holds position(): retention has passed it meanwhile, or the base offset of segment `sequence` is damaged, or
+  /// that of the one behind it.
+  errc not_in_the_log(std::uint64_t sequence) const {
+    const std::uint64_t start = partition_.start_offset().observe();
+    if (position_ < start) return errc::out_of_range;
+    throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(sequence)),
+                "offset " + std::to_string(position_) +
+                    " is in no segment, expected it in this one: the log starts at " + std::to_string(start));
   }
 
   enum class lookup { found, below, moved };
@@ -190,21 +211,30 @@ class cursor {
   lookup walk(std::uint64_t begun, pinned_segment& found) {
     found = pinned_segment();
     std::exception_ptr damage;  // behind `found`
-    for (std::uint64_t sequence = partition_.start_sequence().observe(); sequence < begun; ++sequence) {
+    std::uint64_t next = partition_.start_sequence().observe();
+    std::vector<std::uint64_t> sequences = partition_.named_segments(next, begun);
+    sequences.push_back(begun);  // which shows whether the last is missing
+    for (const std::uint64_t sequence : sequences) {
+      if (sequence != next) {
+        if (partition_.start_sequence().observe() > next) return lookup::moved;
+        damage =
+            std::make_exception_ptr(error(errc::not_found, partition_.topic().directory->path(partition_.name(next)),
+                                          "a segment in the middle of the log is missing"));
+      }
+      next = sequence + 1;
+      if (sequence == begun) break;
       pinned_segment candidate;
       try {
-        if (partition_.open(sequence, os::access::read_only, candidate) == partition::opened::retired) {
-          return lookup::moved;
+        switch (partition_.open(sequence, os::access::read_only, candidate)) {
+          case partition::opened::pinned: break;
+          case partition::opened::retired: return lookup::moved;
+          case partition::opened::absent: next = sequence; continue;
         }
-        if (!candidate) {
-          throw error(errc::not_found, partition_.topic().directory->path(partition_.name(sequence)),
-                      "a segment in the middle of the log is missing");
-        }
+        if (partition_.base_of(candidate) > position_) break;
       } catch (const error&) {
         damage = std::current_exception();
         continue;
       }
-      if (candidate->base_offset().observe() > position_) break;
       found = std::move(candidate);
       damage = nullptr;
     }
@@ -231,7 +261,7 @@ class cursor {
           throw error(errc::not_found, partition_.topic().directory->path(partition_.name(middle)),
                       "a segment in the middle of the log is missing");
       }
-      if (candidate->base_offset().observe() <= position_) {
+      if (partition_.base_of(candidate) <= position_) {
         // An empty segment has the base of its successor: of several candidates, the last is the one.
         low = middle + 1;
         found = std::move(candidate);
@@ -261,6 +291,11 @@ class cursor {
         throw error(errc::not_found, partition_.topic().directory->path(partition_.name(next)),
                     "the next segment is missing");
     }
+    if (const std::uint64_t base = partition_.base_of(found); base != position_) {
+      throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(next)),
+                  "begins at offset " + std::to_string(base) + ", expected " + std::to_string(position_) +
+                      ", where the segment before it ends");
+    }
     keep_lent();
     adopt(std::move(found), 0);
     return step::moved;
@@ -273,7 +308,7 @@ class cursor {
     data_end_ = segment_->geometry().segment_bytes;
     expected_ = segment_->bytes() + data_begin_;
     index_ = index;
-    defective_ = false;
+    defect_ = nullptr;
     located_ = true;
   }
 
@@ -292,7 +327,7 @@ class cursor {
   const std::byte* expected_ = nullptr;  // where the next record may lie
   bool located_ = false;
   bool lent_ = false;
-  bool defective_ = false;
+  const char* defect_ = nullptr;  // of the next slot
   storage::partition& partition_;
   pinned_segment segment_;
   std::vector<pinned_segment> kept_;

@@ -123,10 +123,37 @@ class partition {
   extent segments() const {
     const std::uint64_t start = start_sequence().observe();  // before begun, which only grows
     const std::uint64_t begun = this->begun().observe();
-    if (start < begun || (start == 0 && begun == 0)) return {start, begun};
+    if ((start < begun && begun <= most_segments) || (start == 0 && begun == 0)) return {start, begun};
     throw error(errc::corrupt, topic_.directory->path("topic"),
-                "partition " + std::to_string(id_) + " starts at segment " + std::to_string(start) + ", but only " +
-                    std::to_string(begun) + " have begun");
+                "partition " + std::to_string(id_) + " starts at segment " + std::to_string(start) + " and " +
+                    std::to_string(begun) + " have begun, expected a start below that, and 2^52 at most");
+  }
+
+  /// Those of the segments [begin, end) that have a file, in order. Lists the directory: however many a damaged word says
+  /// that there are, it costs no more than what is there.
+  std::vector<std::uint64_t> named_segments(std::uint64_t begin, std::uint64_t end) const {
+    std::vector<std::uint64_t> found;
+    for (const std::string& text : topic_.directory->list()) {
+      const auto name = segment_name::parse(text);
+      const bool ours = name && name->partition == id_ && !segment_name::is_temporary(text);
+      if (ours && name->sequence >= begin && name->sequence < end) found.push_back(name->sequence);
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  /// What is to be said where the files of the segments from `first` on, and below `before`, are not there.
+  static std::string gap(std::uint64_t first, std::uint64_t before) {
+    if (first + 1 == before) return "the segment is missing";
+    return "all segments before segment " + std::to_string(before) + " are missing";
+  }
+
+  /// Offset of the first slot of a segment that has begun. Throws corrupt where it has none.
+  std::uint64_t base_of(const pinned_segment& begun) const {
+    const std::uint64_t base = begun->base_offset().observe();
+    if (base != sync::settled_word::unset) return base;
+    throw error(errc::corrupt, topic_.directory->path(name(begun.sequence())),
+                "a segment that has begun has no base offset");
   }
 
   std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }
@@ -155,7 +182,10 @@ class partition {
     const std::lock_guard guard(mutex_);
     const auto status = topic_.directory->status(file_name);
     if (!status) return nullptr;
-    if (auto mapped = cache_.find(*status, mode)) return mapped;
+    if (auto mapped = cache_.find(*status, mode)) {
+      if (!is_whole(*status)) throw_not_whole(*status, topic_.directory->path(file_name));  // or a page is a SIGBUS
+      return mapped;
+    }
     std::optional<os::file> file = topic_.directory->open(file_name, mode);
     if (!file) return nullptr;
     return keep(*file, mode);
@@ -179,11 +209,8 @@ class partition {
     const std::uint64_t end = segments().start;
     const std::uint64_t begin = std::max(listed_, reclaimed().observe());
     if (begin < end && end - begin > many) {
-      for (const std::string& text : topic_.directory->list()) {
-        const auto found = segment_name::parse(text);
-        const bool ours = found && found->partition == id_ && !segment_name::is_temporary(text);
-        if (ours && found->sequence >= begin && found->sequence < end) retired_.push_back(found->sequence);
-      }
+      const std::vector<std::uint64_t> named = named_segments(begin, end);
+      retired_.insert(retired_.end(), named.begin(), named.end());
       std::sort(retired_.begin(), retired_.end());
     } else {
       for (std::uint64_t r = begin; r < end; ++r) retired_.push_back(r);
@@ -208,7 +235,8 @@ class partition {
   std::string defect(const segment& s, std::uint64_t sequence) const {
     const format::segment_identity h = s.header().identity;  // one copy, so that what is checked cannot change
     if (h.magic != format::segment_magic) return "no segment file";
-    if (h.version != format::version) return "format version " + std::to_string(h.version);
+    if (h.version != format::version)
+      return "format version " + std::to_string(h.version) + ", expected " + std::to_string(format::version);
     if (h.checksum != format::header_checksum(h)) return "the header's checksum does not match";
     if (h.topic != topic_.header.id) return "belongs to another topic";
     if (h.partition != id_) return "belongs to partition " + std::to_string(h.partition);
@@ -232,14 +260,17 @@ class partition {
 
   std::shared_ptr<const segment> keep(const os::file& f, os::access mode) {
     const os::file_status status = f.status();
-    if (status.bytes != topic_.geometry.segment_bytes) {
-      throw error(errc::truncated, f.path(),
-                  "the file has " + std::to_string(status.bytes) + " bytes, expected " +
-                      std::to_string(topic_.geometry.segment_bytes));
-    }
+    if (!is_whole(status)) throw_not_whole(status, f.path());
     auto mapped = std::make_shared<const segment>(os::mapping(f, status.bytes, mode), status, topic_.geometry, mode);
     cache_.keep(mapped);
     return mapped;
+  }
+
+  bool is_whole(const os::file_status& s) const noexcept { return s.bytes == topic_.geometry.segment_bytes; }
+  [[noreturn]] void throw_not_whole(const os::file_status& status, const std::string& path) const {
+    throw error(errc::truncated, path,
+                "the file has " + std::to_string(status.bytes) + " bytes, expected " +
+                    std::to_string(topic_.geometry.segment_bytes));
   }
 
   /// The files in circulation (those kept, one prepared, some spare), each mapped for reading and for writing. A log that
@@ -247,6 +278,8 @@ class partition {
   static std::size_t cache_capacity(std::uint64_t segments_to_keep) noexcept {
     return static_cast<std::size_t>(2 * (std::min<std::uint64_t>(segments_to_keep, 60) + 4));
   }
+
+  static constexpr std::uint64_t most_segments = std::uint64_t{1} << 52;  // each has a byte for its lock
 
   topic_context& topic_;
   const std::uint32_t id_;

@@ -339,12 +339,21 @@ class reader {
     // followed. Then the policy has no say: this look comes behind that of the fetch, so a loss before it is seen.
     if (attending_ != nullptr && attending_->stirred()) return errc::ok;
     reset(a);
-    if (a.positioned) return errc::ok;
+    if (a.positioned) return a.cursor.position() == lost ? look_at_start(a, lost) : errc::ok;
     a.positioned = true;
     a.cursor.seek(lost);
     return fail(failure, a.log->path(),
                 "offset " + std::to_string(lost) + " of partition " + std::to_string(a.cursor.of().id()) +
                     " is out of range, and auto_offset_reset is none");
+  }
+
+  /// The log start itself was out of range: it has moved, or it cannot be one.
+  errc look_at_start(const assigned& a, std::uint64_t start) {
+    const std::uint64_t end = end_offset(a.cursor.of());
+    if (start <= end) return errc::ok;
+    return fail(errc::corrupt, a.log->directory().path(topic_log::file_name),
+                "partition " + std::to_string(a.cursor.of().id()) + " starts at offset " + std::to_string(start) +
+                    ", expected one up to its end, " + std::to_string(end));
   }
 
   errc fail_unpositioned(const assigned& a) {

@@ -41,8 +41,7 @@ inline std::string cause(partition& p, const group_registry::hold& holder, std::
 /// Retires what may go. Where there is more than retention.bytes and a group stands in the way: says so.
 inline std::optional<std::string> retire_expired(partition& p) {
   for (;;) {
-    const std::uint64_t begun = p.begun().observe();
-    const std::uint64_t start = p.start_sequence().observe();
+    const auto [start, begun] = p.segments();
     if (begun == 0 || begun - 1 <= start) return std::nullopt;
     const bool by_bytes = begun - 1 - start >= p.topic().segments_to_keep();
     if (!by_bytes && p.topic().retention_nanoseconds() == unlimited) return std::nullopt;
@@ -75,7 +74,7 @@ inline std::optional<std::string> retire_expired(partition& p) {
 
 /// Whether all records of the segment that is written are older than retention.time, and there are any.
 inline bool all_expired(partition& p) {
-  const std::uint64_t begun = p.begun().observe();
+  const std::uint64_t begun = p.segments().begun;
   if (begun == 0 || p.topic().retention_nanoseconds() == unlimited) return false;
   pinned_segment last;
   if (p.open(begun - 1, os::access::read_write, last) != partition::opened::pinned) return false;
@@ -106,15 +105,14 @@ inline std::uint64_t delete_records(partition& p, std::uint64_t before) {
   p.start_offset().raise(before);
   p.deleted().raise(before);
   for (;;) {
-    const std::uint64_t begun = p.begun().observe();
-    const std::uint64_t start = p.start_sequence().observe();
+    const auto [start, begun] = p.segments();
     if (begun == 0 || begun - 1 <= start) break;
     pinned_segment next;
     if (p.open(start + 1, os::access::read_write, next) != partition::opened::pinned) {
       if (p.start_sequence().observe() != start) continue;
       break;
     }
-    if (next->base_offset().observe() > before) break;
+    if (p.base_of(next) > before) break;
     p.start_sequence().raise(start + 1);
   }
   p.topic().bell.ring(p.wake_mask());  // sleepers below it have lost their place

@@ -53,7 +53,7 @@ inline std::optional<std::uint64_t> offset_for_time(partition& p, std::int64_t t
         throw error(errc::not_found, p.topic().directory->path(p.name(sequence)), "a segment of the log is missing");
     }
     if (largest_timestamp(*s) < time) continue;
-    const std::uint64_t base = s->base_offset().observe();
+    const std::uint64_t base = p.base_of(s);
     const std::uint64_t count = s->slots().first_without_record(0);
     for (std::uint64_t i = log_start > base ? log_start - base : 0; i < count; ++i) {
       if (timestamp_in(*s, i).value_or(no_timestamp) >= time) return base + i;

@@ -339,9 +339,14 @@ class topic_log {
                        format::segment_geometry{h.segment_bytes, h.slot_count}.data_begin() < h.segment_bytes &&
                        std::has_single_bit(h.value_alignment) && h.value_alignment <= format::page_bytes &&
                        h.max_record_bytes <= largest_record(h) && h.timestamps <= 1 && h.single_writer <= 1 &&
-                       h.durability <= static_cast<std::uint32_t>(durability::every) &&
+                       h.durability <= static_cast<std::uint32_t>(durability::every) && is_file_mode(h.file_mode) &&
                        h.value_name[format::type_name_bytes - 1] == 0 && h.key_name[format::type_name_bytes - 1] == 0;
     if (!sound) fail(errc::corrupt, "the header's fields contradict each other");
+  }
+
+  /// The new files of a topic get it, whoever makes them: a stranger's topic must not make root's programs.
+  static constexpr bool is_file_mode(std::uint32_t mode) noexcept {
+    return (mode & ~0666u) == 0 && (mode & 0600u) == 0600u;
   }
 
   static constexpr std::uint64_t min_segment_bytes = 4 * format::page_bytes;
@@ -399,8 +404,7 @@ class topic_log {
     h.timestamps = static_cast<std::uint32_t>(options.timestamps.value_or(timestamp_type::create_time));
     h.single_writer = options.single_writer.value_or(false) ? 1 : 0;
     h.file_mode = options.file_mode.value_or(0600);
-    require((h.file_mode & ~0666u) == 0 && (h.file_mode & 0600u) == 0600u,
-            "file_mode is not a file's mode with at least 0600");
+    require(is_file_mode(h.file_mode), "file_mode is not a file's mode with at least 0600");
     h.durability = static_cast<std::uint32_t>(options.durability.value_or(durability::none));
     check_flush(options.flush, path);
     h.flush_nanoseconds = nanoseconds_of(options.flush.interval.value_or(default_flush_interval));
@@ -433,8 +437,9 @@ class topic_log {
     const format::topic_header header = header_for(options, value, key, store.topics().path(name));
     const bool is_durable = header.durability != 0;
     if (is_durable && store.topics().is_volatile()) {
-      throw error(errc::invalid_argument, store.topics().path(name),
-                  "durability is asked for in a store in memory, which is gone with the machine; expected a store in files");
+      throw error(
+          errc::invalid_argument, store.topics().path(name),
+          "durability is asked for in a store in memory, which is gone with the machine; expected a store in files");
     }
     const mode_t directory_mode = header.file_mode | ((header.file_mode & 0444) >> 2);  // who may read may enter
     const bool made = make_directory(store.topics(), name, directory_mode, [&](os::directory& directory) {

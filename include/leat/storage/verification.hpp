@@ -90,6 +90,20 @@ inline void verify_records(const partition& p, const segment& s, std::uint64_t b
   }
 }
 
+/// Slots that hold something behind the first that holds no record, slot `count`.
+inline void find_taken_behind(const sync::slot_array& slots, std::uint64_t count, bool ended, const std::string& path,
+                              std::vector<finding>& findings) {
+  for (std::uint64_t i = count + 1; i < slots.size(); ++i) {
+    if (slots.observe(i) == format::slot_free) continue;
+    if (!ended && slots.observe(count) != format::slot_free) return;  // records have come meanwhile
+    findings.push_back({path,
+                        "slot " + std::to_string(i) + " is taken behind " +
+                            (ended ? "the end" : "slot " + std::to_string(count) + ", which is free"),
+                        errc::corrupt});
+    return;
+  }
+}
+
 }  // namespace verification_detail
 
 inline void verify(partition& p, std::vector<finding>& findings) {
@@ -102,15 +116,22 @@ inline void verify(partition& p, std::vector<finding>& findings) {
     return;
   }
   std::optional<std::uint64_t> expected_base;
-  for (std::uint64_t sequence = extent.start; sequence < extent.begun; ++sequence) {
+  std::uint64_t next = extent.start;
+  const auto look_for_gap = [&](std::uint64_t before) {
+    const std::uint64_t first = std::max(next, p.start_sequence().observe());  // the others are gone meanwhile
+    next = before + 1;
+    if (first >= before) return;
+    expected_base.reset();
+    if (p.topic().closed.is_set()) return;
+    findings.push_back({directory.path(p.name(first)), partition::gap(first, before), errc::not_found});
+  };
+  for (const std::uint64_t sequence : p.named_segments(extent.start, extent.begun)) {
+    look_for_gap(sequence);
     const std::string path = directory.path(p.name(sequence));
     pinned_segment s;
     try {
-      const partition::opened outcome = p.open(sequence, os::access::read_only, s);
-      if (outcome != partition::opened::pinned) {
-        expected_base.reset();
-        if (p.topic().closed.is_set() || p.start_sequence().observe() > sequence) continue;  // gone meanwhile
-        findings.push_back({path, "the segment is missing", errc::not_found});
+      if (p.open(sequence, os::access::read_only, s) != partition::opened::pinned) {  // gone meanwhile
+        next = sequence;
         continue;
       }
     } catch (const error& e) {
@@ -136,19 +157,18 @@ inline void verify(partition& p, std::vector<finding>& findings) {
            slots.observe(count) != format::slot_sealed) {
       ++count;
     }
-    if (!slots.ends_at(count) && sequence + 1 < p.begun().observe()) {
+    const bool ended = slots.ends_at(count);
+    if (!ended && sequence + 1 < p.begun().observe()) {
       findings.push_back({path,
                           "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
                           errc::corrupt});
-    }
-    for (std::uint64_t i = count + (slots.ends_at(count) ? 1 : 0); slots.ends_at(count) && i < slots.size(); ++i) {
-      if (slots.observe(i) == format::slot_free) continue;
-      findings.push_back({path, "slot " + std::to_string(i) + " is taken behind the end", errc::corrupt});
-      break;
+    } else {
+      verification_detail::find_taken_behind(slots, count, ended, path, findings);
     }
     verification_detail::verify_records(p, *s, base, count, path, findings);
     expected_base = base + count;
   }
+  look_for_gap(extent.begun);
 }
 
 }  // namespace leat::storage
