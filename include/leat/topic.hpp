@@ -35,8 +35,8 @@ struct partition_description {
   std::uint64_t wake_ups;
   std::uint64_t back_pressure;
   std::uint64_t flushes;
-  std::uint64_t durable_offset;                 // records below are on the device; 0 in topics without durability
-  std::optional<std::uint64_t> recovered_end;   // where it ended when it was recovered after the death of the machine
+  std::uint64_t durable_offset;                // records below are on the device; 0 in topics without durability
+  std::optional<std::uint64_t> recovered_end;  // where it ended when it was recovered after the death of the machine
 };
 
 struct topic_description {

@@ -31,10 +31,10 @@ constexpr std::size_t most_offsets = 4096;
 /// What the child has been told. Written behind what it tells of, so that it never says too much.
 struct diary {
   counter topic_created;
-  counter attempts;                                    // records that it began to send
-  counter place[2 * most_offsets];                     // of each: partition << 32 | offset, + 1, once it is known
-  counter acknowledged[partitions][most_offsets];      // number + 1 of the record that is on the device there
-  counter committed[partitions];                       // likewise
+  counter attempts;                                // records that it began to send
+  counter place[2 * most_offsets];                 // of each: partition << 32 | offset, + 1, once it is known
+  counter acknowledged[partitions][most_offsets];  // number + 1 of the record that is on the device there
+  counter committed[partitions];                   // likewise
 };
 
 /// Of a size that differs, or is always the same: then a recycled file has records in the same places as in its former life.
@@ -63,7 +63,8 @@ void work(const std::string& root, durability how, sizes size, diary& page) {
   const topic log = store.topic<std::string>("t", options_of(how));
   page.topic_created = 1;
   leat::producer out(log, {.wait_for_device = how == durability::every});
-  leat::consumer in(log, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false});
+  leat::consumer in(log,
+                    {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false});
   std::vector<std::pair<leat::record_position, std::uint64_t>> sent;
   std::size_t noted = 0;
   const auto acknowledge = [&] {
@@ -144,8 +145,10 @@ void forget_boot(const std::string& image) {
 /// Where the log of a store that is in use starts, as its file says.
 std::uint64_t start_in(const std::string& root, std::uint32_t partition) {
   const std::string file = read_file(root + "/topics/t/topic");
-  return number_at(file, 4096 + partition * sizeof(leat::format::partition_words) +
-                             offsetof(leat::format::partition_words, start_offset), 8);
+  return number_at(
+      file,
+      4096 + partition * sizeof(leat::format::partition_words) + offsetof(leat::format::partition_words, start_offset),
+      8);
 }
 
 void check_next_boot(const std::string& root, const std::string& image, durability how, sizes size, const diary& page) {
@@ -165,7 +168,9 @@ void check_next_boot(const std::string& root, const std::string& image, durabili
   for (std::uint32_t p = 0; p < partitions; ++p) {
     const std::uint64_t start = log->start_offset(p);
     const std::uint64_t end = log->end_offset(p);
-    const auto where = [&] { return " (partition " + std::to_string(p) + ", " + std::to_string(start) + " to " + std::to_string(end) + ")"; };
+    const auto where = [&] {
+      return " (partition " + std::to_string(p) + ", " + std::to_string(start) + " to " + std::to_string(end) + ")";
+    };
     expect(start <= end, [&] { return "it starts behind its end" + where(); });
     expect(start <= start_in(root, p), [&] { return "records are gone that retention had kept" + where(); });
     for (std::uint64_t offset = end; offset < most_offsets; ++offset) {
@@ -185,15 +190,17 @@ void check_next_boot(const std::string& root, const std::string& image, durabili
         expect(place == 0 || place == (std::uint64_t{p} << 32 | record.offset()) + 1,
                [&] { return "record " + std::to_string(number) + " was elsewhere before" + where(); });
         const std::uint64_t expected = page.acknowledged[p][record.offset()];
-        expect(expected == 0 || expected == number + 1,
-               [&] { return "offset " + std::to_string(record.offset()) + " has another record than was acknowledged"; });
+        expect(expected == 0 || expected == number + 1, [&] {
+          return "offset " + std::to_string(record.offset()) + " has another record than was acknowledged";
+        });
       }
     }
     const auto offset = leat::storage::topic_log::open_untyped(store->files(), "t")->find_group("g");
     const auto committed = offset == nullptr ? std::nullopt : offset->committed_position(p);
     expect(committed.value_or(0) >= page.committed[p], "a commit is lost");
     expect(committed.value_or(0) <= end, "something is committed that is not there");
-    expect(out.send("k", "afterwards", {.partition = p, .headers = {}}).value().offset == end, "the next record is not at the end");
+    expect(out.send("k", "afterwards", {.partition = p, .headers = {}}).value().offset == end,
+           "the next record is not at the end");
     expect(in.poll(std::chrono::milliseconds(0)).size() == 1, "the next record is not read");
   }
   for (const auto& finding : admin.verify("t")) fail(finding.path + ": " + finding.what);

@@ -171,10 +171,10 @@ class simulated_device {
 
   const std::string root_;
   std::map<pid_t, ino_t> flushing_;
-  std::map<ino_t, std::vector<names>> names_;   // of each directory, since it was synced
-  std::map<ino_t, std::string> flushed_;        // files as they were flushed last
-  std::map<ino_t, std::string> between_;        // at some moment since
-  std::map<ino_t, leat::os::file> files_;       // and directories
+  std::map<ino_t, std::vector<names>> names_;  // of each directory, since it was synced
+  std::map<ino_t, std::string> flushed_;       // files as they were flushed last
+  std::map<ino_t, std::string> between_;       // at some moment since
+  std::map<ino_t, leat::os::file> files_;      // and directories
 };
 
 }  // namespace leat_tests

@@ -62,10 +62,9 @@ class group_files {
                     "cannot make a group in a store opened for reading");
       }
       remove_dead_groups(*store);
-      storage::make_directory(store->groups(), name, store->directory_mode(),
-                              [&](os::directory& directory) {
-                                storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
-                              });
+      storage::make_directory(store->groups(), name, store->directory_mode(), [&](os::directory& directory) {
+        storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
+      });
     }
   }
 

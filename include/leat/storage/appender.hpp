@@ -327,8 +327,9 @@ class appender {
     }
     const std::int64_t now = os::monotonic_coarse();
     if (last_flush_ == never) last_flush_ = now;
-    const bool is_due = unflushed_bytes_ + (chunk_begin_ - std::min(counted_, chunk_begin_)) >= partition_.topic().flush_bytes() ||
-                        static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
+    const bool is_due =
+        unflushed_bytes_ + (chunk_begin_ - std::min(counted_, chunk_begin_)) >= partition_.topic().flush_bytes() ||
+        static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
     if (!is_due) return;
     make_durable(partition_, unflushed_end_);
     last_flush_ = now;
@@ -676,10 +677,10 @@ class appender {
   std::string cause_;
   std::uint64_t counted_ = 0;  // of the chunk, bytes below are in the counter
   std::uint64_t contended_ = 0;
-  std::uint64_t signed_to_ = 0;  // of this segment: room below may hold a record that was never published
-  std::uint64_t unflushed_end_ = 0;      // of what was appended here, in a durable topic
-  std::uint64_t unflushed_bytes_ = 0;    // about
-  std::int64_t last_flush_ = never;      // os::monotonic_coarse
+  std::uint64_t signed_to_ = 0;        // of this segment: room below may hold a record that was never published
+  std::uint64_t unflushed_end_ = 0;    // of what was appended here, in a durable topic
+  std::uint64_t unflushed_bytes_ = 0;  // about
+  std::int64_t last_flush_ = never;    // os::monotonic_coarse
   pinned_segment segment_;
   pinned_segment next_;  // where it is pinned already
   pinned_segment left_;  // the one before: the pin is given back with the next chunk, not at the roll

@@ -65,7 +65,8 @@ inline void flush(partition& p) {
   const std::uint64_t from = p.durable().observe();
   const auto [segments, retired] = durability_detail::segments_from(p, from);
   if (segments.empty()) return;
-  const std::uint64_t end = segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
+  const std::uint64_t end =
+      segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
   const bool again = p.flush_failed().take();
   try {
     bool has_new_names = false;
@@ -87,7 +88,7 @@ inline void flush(partition& p) {
 /// All records below `offset` are on the device when this returns, by this or another's flush. Throws what the device said,
 /// and closed.
 inline void make_durable(partition& p, std::uint64_t offset) {
-  constexpr std::chrono::milliseconds nap{2};        // a holder that died rings for nobody
+  constexpr std::chrono::milliseconds nap{2};         // a holder that died rings for nobody
   constexpr std::chrono::milliseconds patience{100};  // with one that is stopped
   const auto start = std::chrono::steady_clock::now();
   while (p.durable().observe() < offset) {

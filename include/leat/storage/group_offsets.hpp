@@ -446,9 +446,10 @@ class group_offsets {
   leat::durability durability_;
   std::uint64_t flush_nanoseconds_;
   format::unique_id id_{};
-  mutable std::atomic<bool> unflushed_{false};        // something was committed since the last flush
-  mutable std::atomic<std::int64_t> last_flush_{0};   // os::monotonic_coarse
-  mutable std::atomic<bool> names_changed_{true};  // since the last flush; also whoever made the file may not have synced
+  mutable std::atomic<bool> unflushed_{false};       // something was committed since the last flush
+  mutable std::atomic<std::int64_t> last_flush_{0};  // os::monotonic_coarse
+  mutable std::atomic<bool> names_changed_{
+      true};  // since the last flush; also whoever made the file may not have synced
   std::atomic<std::uint32_t> capacity_{0};
 };
 

@@ -42,8 +42,9 @@ class partition_recovery {
     std::uint64_t last = 0;
     if (!find_marked(first, last)) {
       if (mark_ != 0 || first != 0) {
-        throw error(errc::corrupt, path(first),
-                    "the segment with the records up to offset " + std::to_string(mark_) + ", which were flushed, is missing");
+        throw error(
+            errc::corrupt, path(first),
+            "the segment with the records up to offset " + std::to_string(mark_) + ", which were flushed, is missing");
       }
       remove_beyond(std::nullopt);
       settle({0, 0, 0, 0});

@@ -467,6 +467,7 @@ class topic_log {
     sync::revision(header_in(page).revision).advance();
     store.topics_revision().advance();
     store.bell().ring(~std::uint32_t{0});
+    if (header_in(page).durability != 0) store.topics().sync();  // it does not come back with the next boot
   }
 
   void check_type(const type_identity& value, const type_identity& key) const {

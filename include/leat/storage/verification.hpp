@@ -54,8 +54,8 @@ inline std::string defect_of_full(const std::byte* record, std::uint64_t bytes) 
   return {};
 }
 
-inline void verify_records(const partition& p, const segment& s, std::uint64_t base, std::uint64_t count, const std::string& path,
-                           std::vector<finding>& findings) {
+inline void verify_records(const partition& p, const segment& s, std::uint64_t base, std::uint64_t count,
+                           const std::string& path, std::vector<finding>& findings) {
   const format::segment_geometry& g = s.geometry();
   std::vector<std::pair<std::uint64_t, std::uint64_t>> places;  // begin and end of each record
   places.reserve(count);
