@@ -164,7 +164,8 @@ class admin {
     const auto log = open_to_write(name);
     if (log->durability() == durability::none) return;
     for (std::uint32_t id = 0; id < log->partitions(); ++id) {
-      storage::make_durable(log->partition(id), storage::end_offset(log->partition(id)));
+      const errc outcome = storage::make_durable(log->partition(id), storage::end_offset(log->partition(id)));
+      if (outcome == errc::closed) throw error(errc::closed, log->path(), "the topic was deleted");
     }
   }
 

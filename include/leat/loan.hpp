@@ -84,7 +84,10 @@ class loan {
     const result<std::uint64_t> offset = to.publish(room_, kind_, extent);
     if (!offset) return offset.error();
     to.ring();
-    if (kind_ == format::record_kind::full) to.acknowledge(*offset);  // a compact one is not durable
+    if (kind_ == format::record_kind::full) {  // a compact one is not durable
+      if (const errc failure = to.acknowledge(*offset); failure != errc::ok) [[unlikely]]
+        return failure;
+    }
     return record_position{partition_, *offset};
   }
 

@@ -95,8 +95,8 @@ class producer {
       const auto offset = at.to->publish_at(expected.offset, at.bytes, at.size, kind, extent);
       if (!offset) return offset;
       at.to->ring();
-      at.to->acknowledge(*offset);
-      return offset;
+      const errc failure = at.to->acknowledge(*offset);
+      return failure == errc::ok ? offset : failure;
     });
   }
 
@@ -121,15 +121,20 @@ class producer {
       if (!appended) break;
     }
     filled.publish();
-    for (const auto& a : appenders_) a->acknowledge_last();
-    return filled.outcome();
+    batch_result outcome = filled.outcome();
+    for (const auto& a : appenders_) {
+      if (const errc failure = a->acknowledge_last(); failure != errc::ok) outcome.error = failure;
+    }
+    return outcome;
   }
 
   /// What this producer has sent is on the device when this returns, where the topic is durable. Throws what the device says,
   /// and closed. Without durability, it returns at once. (Kafka's flush() waits for brokers.)
   void flush() {
     if (os::fork_generation() != generation_) throw error(errc::forked, log_->path(), "the producer is the parent's");
-    for (const auto& a : appenders_) a->flush();
+    for (const auto& a : appenders_) {
+      if (a->flush() == errc::closed) throw error(errc::closed, log_->path(), "the topic was deleted");
+    }
   }
 
   /// Lends room for a value, to be filled in place. The errors of send().
@@ -187,7 +192,10 @@ class producer {
                                                             std::uint64_t extent) const {
       const result<std::uint64_t> offset = at.to->publish(at.bytes, at.size, kind, extent);
       at.to->ring();
-      if (kind == format::record_kind::full && offset) at.to->acknowledge(*offset);  // a compact one is not durable
+      if (kind == format::record_kind::full && offset) {  // a compact one is not durable
+        if (const errc failure = at.to->acknowledge(*offset); failure != errc::ok) [[unlikely]]
+          return failure;
+      }
       return offset;
     }
   };

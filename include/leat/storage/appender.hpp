@@ -68,7 +68,7 @@ class appender {
     count();
     if (os::fork_generation() != generation_) return;
     try {
-      flush();
+      (void)flush();
     } catch (const error&) {
       // Who must know has called flush().
     }
@@ -185,11 +185,12 @@ class appender {
     return errc::mismatched;
   }
 
-  /// Behind the ring, for the record at `offset`: when this returns, the topic's durability holds for it. Throws what the
-  /// device said; the record is in the log then, but perhaps not on the device.
-  [[gnu::always_inline]] void acknowledge(std::uint64_t offset) {
+  /// Behind the ring, for the record at `offset`: when this returns ok, the topic's durability holds for it. closed: the topic
+  /// was deleted meanwhile. Throws what the device said; the record is in the log then, but perhaps not on the device.
+  [[gnu::always_inline]] errc acknowledge(std::uint64_t offset) {
     if (is_durable_) [[unlikely]]
-      acknowledge_durable(offset);
+      return acknowledge_durable(offset);
+    return errc::ok;
   }
 
   /// The record at `offset` was appended, and is acknowledged with a later one, or by acknowledge_last().
@@ -197,14 +198,12 @@ class appender {
     if (is_durable_) [[unlikely]]
       unflushed_end_ = offset + 1;
   }
-  void acknowledge_last() {
-    if (is_durable_ && unflushed_end_ != 0) acknowledge_durable(unflushed_end_ - 1);
+  errc acknowledge_last() {
+    return is_durable_ && unflushed_end_ != 0 ? acknowledge_durable(unflushed_end_ - 1) : errc::ok;
   }
 
-  /// What was appended here is on the device when this returns, in a durable topic. Throws likewise.
-  void flush() {
-    if (is_durable_ && unflushed_end_ != 0) make_durable(partition_, unflushed_end_);
-  }
+  /// What was appended here is on the device when this returns ok, in a durable topic. closed; throws likewise.
+  errc flush() { return is_durable_ && unflushed_end_ != 0 ? make_durable(partition_, unflushed_end_) : errc::ok; }
 
   /// A4.
   [[gnu::always_inline]] void ring() noexcept {
@@ -319,21 +318,21 @@ class appender {
     signed_to_ = std::max(signed_to_, position + extent * format::record_alignment);
   }
 
-  [[gnu::noinline]] void acknowledge_durable(std::uint64_t offset) {
+  [[gnu::noinline]] errc acknowledge_durable(std::uint64_t offset) {
     unflushed_end_ = offset + 1;
     if (partition_.topic().durability() == durability::every) {
-      if (waits_for_device_) make_durable(partition_, unflushed_end_);
-      return;
+      return waits_for_device_ ? make_durable(partition_, unflushed_end_) : errc::ok;
     }
     const std::int64_t now = os::monotonic_coarse();
     if (last_flush_ == never) last_flush_ = now;
     const bool is_due =
         unflushed_bytes_ + (chunk_begin_ - std::min(counted_, chunk_begin_)) >= partition_.topic().flush_bytes() ||
         static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
-    if (!is_due) return;
-    make_durable(partition_, unflushed_end_);
+    if (!is_due) return errc::ok;
+    const errc outcome = make_durable(partition_, unflushed_end_);
     last_flush_ = now;
     unflushed_bytes_ = 0;
+    return outcome;
   }
 
   bool is_single_writer() const noexcept { return partition_.topic().header.single_writer != 0; }

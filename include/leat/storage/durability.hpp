@@ -46,7 +46,12 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
   const auto [start, begun] = p.segments();
   for (std::uint64_t sequence = begun; sequence > start; --sequence) {
     pinned_segment s;
-    if (p.open(sequence - 1, os::access::read_write, s) != partition::opened::pinned) {
+    const partition::opened outcome = p.open(sequence - 1, os::access::read_write, s);
+    if (outcome == partition::opened::absent) {
+      throw error(errc::not_found, p.topic().directory->path(p.name(sequence - 1)),
+                  "a segment to be flushed is missing");
+    }
+    if (outcome == partition::opened::retired) {
       found.retired = true;
       break;
     }
@@ -85,28 +90,33 @@ inline void flush(partition& p) {
   p.durable().raise(end);
 }
 
-/// All records below `offset` are on the device when this returns, by this or another's flush. Throws what the device said,
-/// and closed.
-inline void make_durable(partition& p, std::uint64_t offset) {
+/// All records below `offset` are on the device when this returns ok, by this or another's flush. closed: the topic was
+/// deleted. Throws what the device said.
+[[nodiscard]] inline errc make_durable(partition& p, std::uint64_t offset) {
   constexpr std::chrono::milliseconds nap{2};         // a holder that died rings for nobody
   constexpr std::chrono::milliseconds patience{100};  // with one that is stopped
   const auto start = std::chrono::steady_clock::now();
   while (p.durable().observe() < offset) {
     const std::uint32_t noted = p.flush_bell().note();
-    if (p.topic().closed.is_set()) throw error(errc::closed, p.topic().directory->path(""), "the topic was deleted");
+    if (p.topic().closed.is_set()) return errc::closed;
     const auto now = std::chrono::steady_clock::now();
     const bool is_mine = p.topic().pins.try_own(flush_byte(p.id())) == pins::refusal::none;
     if (is_mine || now - start >= patience) {
       {
         pins::ownership right;
         if (is_mine) right = pins::ownership(p.topic().pins, flush_byte(p.id()));
-        if (p.durable().observe() < offset) flush(p);
+        try {
+          if (p.durable().observe() < offset) flush(p);
+        } catch (const error&) {
+          if (!p.topic().closed.is_set()) throw;  // its files are gone, and the next look says so
+        }
       }
       p.flush_bell().ring(~std::uint32_t{0});  // with the right given back
     } else {
       p.flush_bell().wait(noted, ~std::uint32_t{0}, now + nap);
     }
   }
+  return errc::ok;
 }
 
 }  // namespace leat::storage

@@ -130,6 +130,11 @@ class partition_recovery {
     if (!durable_) return slots.first_without_record(0);
     const std::uint64_t base = s.base_offset().observe();
     std::uint64_t count = std::min(mark_ > base ? mark_ - base : 0, slots.size());
+    if (const std::uint64_t there = slots.first_without_record(0); there < count) {
+      throw error(errc::corrupt, path(s.header().identity.sequence),
+                  "the records up to offset " + std::to_string(mark_) + " were flushed, but offset " +
+                      std::to_string(base + there) + " has none");
+    }
     while (count < slots.size() && is_whole(s, slots.observe(count))) ++count;
     return count;
   }
