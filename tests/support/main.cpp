@@ -13,3 +13,19 @@ int main(int argc, char** argv) {
   if (failures != 0) return 1;
   return leat_tests::skipped ? 4 : 0;
 }
+
+// moodycamel's ConcurrentQueue gives a block that was emptied back to its producer by two fences: set_many_empty() has a
+// release fence before relaxed stores, is_empty() an acquire fence behind relaxed loads. They order the consumer's last look
+// at an element before the next one is put there; but ThreadSanitizer does not model fences, and takes it for a race. A report
+// is left out only where a producer with a token puts an element into the queue.
+#if defined(__SANITIZE_THREAD__)
+#define LEAT_TEST_UNDER_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LEAT_TEST_UNDER_TSAN
+#endif
+#endif
+#ifdef LEAT_TEST_UNDER_TSAN
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:ExplicitProducer::enqueue\n"; }
+#endif

@@ -471,30 +471,6 @@ TEST_CASE("a batch whose roll throws has appended what came before and rung for 
   CHECK_FALSE(leat::sync::doorbell::is_armed(partition.doorbell().look()));
 }
 
-TEST_CASE("a conditional record that is refused behind the end of a segment takes no room there") {
-  auto temporary = leat_tests::temporary_store::in_process();
-  const auto topic =
-      temporary.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
-  leat::producer out{topic};
-  leat::producer other{topic};
-  const std::string value(1000, 'x');
-  std::uint64_t end = 0;
-  int refusals = 0;
-  const auto begun = [&] { return topic.log()->partition(0).begun().observe(); };
-  for (std::uint64_t segments = begun(); begun() < 8;) {
-    REQUIRE(other.send(value).value().offset == end++);
-    if (begun() == segments) continue;
-    segments = begun();
-    // `out` is in the segment before, and meets its end with a record that is filled there.
-    REQUIRE(out.send_if({0, end - 1}, leat::null, value).error() == errc::mismatched);
-    const std::uint64_t before = begun();
-    for (int i = 0; i < 1000; ++i) REQUIRE(out.send_if({0, end - 1}, leat::null, value).error() == errc::mismatched);
-    REQUIRE(begun() == before);
-    ++refusals;
-  }
-  CHECK(refusals > 5);
-}
-
 TEST_CASE("a value of fixed size is claimed with that size and no other") {
   auto temporary = leat_tests::temporary_store::in_process();
   leat::producer out{temporary.store.topic<std::uint64_t>("t")};
