@@ -4,7 +4,7 @@
  * members, forget, assignment, publish), include/leat/group/member_file.hpp (look, evict, leave) and
  * include/leat/group/participant.hpp (adopt_assignment, watch, leave). An assignment is here the set of members that it gives
  * all partitions to, and who computed it: assignors need not agree. How partitions pass from one to another is in
- * handover_commit.pml.
+ * handover_commit.pml; G6 and G7, with topics that come and go, are in assignment_topics.pml.
  *
  * Each atomic block is one access to shared memory or one system call; before each of them a member may die (the kernel
  * drops its lease), or stop for ever (it keeps the lease, and its deadline passes). A directory is listed name by name. A

@@ -2,8 +2,8 @@
  *
  * Mirrors steps J2, E1, E2, E4, T0 to T3, B1, C1, H1 and U1 to U4 of docs/protocol.md; in code
  * include/leat/sync/ownership.hpp, include/leat/storage/group_offsets.hpp (take, begin_epoch, commit, commit_unowned,
- * release), include/leat/group/participant.hpp (attend, watch, try_take, commit, leave), member_file.hpp and
- * standalone.hpp. Who should have the partition is in assignment_publish.pml: here every member wants it, and gives it up
+ * release), include/leat/group/participant.hpp (attend, watch, try_take, commit, leave), member_file.hpp, group_files.hpp
+ * (is_living_member) and standalone.hpp. Who should have the partition is in assignment_publish.pml: here every member wants it, and gives it up
  * now and then.
  *
  * Each atomic block is one access to shared memory or one system call; before each of them a member may die (the kernel
@@ -397,10 +397,15 @@ proctype outsider() {
 	STEP(U1) se = owner_epoch; sm = owner; e = (sm == 0 -> se : se + 1) END;
 	STEP(U1_member)
 		if
-		:: sm != 0 && named[sm] -> goto end
+		:: sm == 0 || !named[sm] -> goto not_owned
+		:: sm != 0 && named[sm] && current[sm] && leased[sm] -> goto end
 		:: else
 		fi
 	END;
+	/* A dead member is ended here as by any other. */
+	STEP(U1_E2) current[sm] = 0 END;
+	STEP(U1_E4) named[sm] = 0; leased[sm] = 0; halted[sm] = 0 END;
+not_owned:
 #ifndef BUG_STANDALONE_LATE_EPOCH
 #ifndef BUG_STANDALONE_KEEPS_TENURE
 	if

@@ -83,4 +83,19 @@ TEST_CASE("the words of the partitions are 256 bytes each behind the first page"
   CHECK(topic_file_bytes(max_partitions) == 4096 + 1024 * 256);
 }
 
+TEST_CASE("of a header in use only what is fixed is copied") {
+  topic_header shared{};
+  shared.partitions = 7;
+  shared.key_name[0] = 'k';
+  shared.checksum = leat::format::header_checksum(shared);
+  shared.closed = 1;  // from here on it may change at any time
+  shared.wait_for_groups = 1;
+  const topic_header copy = leat::format::fixed_fields(shared);
+  CHECK(copy.partitions == 7);
+  CHECK(copy.key_name[0] == 'k');
+  CHECK(copy.checksum == leat::format::header_checksum(copy));
+  CHECK(copy.closed == 0);
+  CHECK(copy.wait_for_groups == 0);
+}
+
 }  // namespace unit_format_topic_file

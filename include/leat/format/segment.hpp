@@ -94,4 +94,12 @@ std::uint32_t header_checksum(const Header& header) noexcept {
   return crc32c({reinterpret_cast<const std::byte*>(&header), offsetof(Header, checksum)});
 }
 
+/// A copy of these fields of a header in a mapping, with 0 behind them: what stands there may be changing at this moment.
+template <class Header>
+Header fixed_fields(const Header& shared) noexcept {
+  Header copy{};
+  std::memcpy(&copy, &shared, offsetof(Header, checksum) + sizeof copy.checksum);
+  return copy;
+}
+
 }  // namespace leat::format

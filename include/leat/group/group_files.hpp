@@ -85,7 +85,7 @@ class group_files {
         directory_(std::move(directory)),
         mapping_(file, sizeof(format::group_header), mode),
         writable_(mode == os::access::read_write) {
-    const format::group_header h = header();
+    const format::group_header h = format::fixed_fields(header());
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::group_magic) fail(errc::foreign, "no group file");
     if (h.version != format::version) {

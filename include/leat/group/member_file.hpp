@@ -107,7 +107,7 @@ class member_file {
         mapping_(file, checked_size(file), mode),
         locks_(std::move(locks)),
         writable_(mode == os::access::read_write),
-        header_copy_(header()) {
+        header_copy_(format::fixed_fields(header())) {
     const format::member_header& h = header_copy_;
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::member_magic) fail(errc::foreign, "no member file");

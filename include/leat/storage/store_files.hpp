@@ -183,7 +183,7 @@ class store_files {
   }
 
   void verify(const std::string& path) const {
-    const format::store_header h = header();
+    const format::store_header h = format::fixed_fields(header());
     if (h.magic != format::store_magic) throw error(errc::foreign, path, "no store file");
     if (h.version != format::version) {
       throw error(errc::wrong_version, path,

@@ -264,7 +264,7 @@ class topic_log {
     named.set();
   }
 
-  /// Every partition word that is used lies within the file: its size is checked before the count is believed.
+  /// Every partition word that is used lies within the file: its size is checked before the count is believed. [partitions]
   void take_over_partitions() {
     const std::uint64_t now = sync::watermark(context_.words.partitions_now).observe();
     const std::uint32_t known = partitions();
@@ -303,7 +303,7 @@ class topic_log {
       throw error(errc::foreign, directory->path(""), "no topic: there is no topic file in it");
     }
     os::mapping page(*file, format::page_bytes, mode);
-    const format::topic_header header = header_in(page);
+    const format::topic_header header = format::fixed_fields(header_in(page));
     verify(header, file->path());
     os::mapping mapped(*file, format::topic_file_bytes(header.partitions), mode,
                        format::topic_file_bytes(format::max_partitions));

@@ -15,7 +15,7 @@ inline std::atomic_ref<std::uint64_t> readable(const std::uint64_t& word) noexce
   return std::atomic_ref<std::uint64_t>(const_cast<std::uint64_t&>(word));
 }
 
-/// A word that only grows: how far something has come. [begin] [retire]
+/// A word that only grows: how far something has come. [begin] [retire] [partitions]
 class watermark {
  public:
   explicit watermark(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
