@@ -50,7 +50,7 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
       found.retired = true;
       break;
     }
-    const std::uint64_t base = s->base_offset().observe();
+    const std::uint64_t base = p.base_of(s);
     found.segments.push_back(std::move(s));
     if (base < from) break;
   }
@@ -65,7 +65,8 @@ inline void flush(partition& p) {
   const std::uint64_t from = p.durable().observe();
   const auto [segments, retired] = durability_detail::segments_from(p, from);
   if (segments.empty()) return;
-  const std::uint64_t end = segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
+  const std::uint64_t end =
+      segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
   const bool again = p.flush_failed().take();
   try {
     bool has_new_names = false;
@@ -87,7 +88,7 @@ inline void flush(partition& p) {
 /// All records below `offset` are on the device when this returns, by this or another's flush. Throws what the device said,
 /// and closed.
 inline void make_durable(partition& p, std::uint64_t offset) {
-  constexpr std::chrono::milliseconds nap{2};        // a holder that died rings for nobody
+  constexpr std::chrono::milliseconds nap{2};         // a holder that died rings for nobody
   constexpr std::chrono::milliseconds patience{100};  // with one that is stopped
   const auto start = std::chrono::steady_clock::now();
   while (p.durable().observe() < offset) {
@@ -102,6 +103,11 @@ inline void make_durable(partition& p, std::uint64_t offset) {
         if (p.durable().observe() < offset) flush(p);
       }
       p.flush_bell().ring(~std::uint32_t{0});  // with the right given back
+      if (p.durable().observe() < offset) {
+        throw error(errc::corrupt, p.topic().directory->path("topic"),
+                    "partition " + std::to_string(p.id()) + " ends at offset " + std::to_string(end_offset(p)) +
+                        ", expected " + std::to_string(offset) + " at least, since the record before it was appended");
+      }
     } else {
       p.flush_bell().wait(noted, ~std::uint32_t{0}, now + nap);
     }
