@@ -63,6 +63,8 @@ inline constexpr std::size_t most_damages = 8;
 // Flags, the third byte of an input.
 inline constexpr std::uint8_t mends_checksum = 1;  // so that the damage is believed
 inline constexpr std::uint8_t while_in_use = 2;    // the store is open when its file is damaged
+inline constexpr std::uint8_t in_a_durable_topic = 4;
+inline constexpr std::uint8_t after_the_machine_died = 8;  // so the store and the topic are recovered
 
 struct field {
   std::uint32_t at;
@@ -85,7 +87,7 @@ inline layout layout_of(kind k) {
   layout l;
   switch (k) {
     case kind::store:
-      l = {{{0, 8}, {8, 4}, {12, 4}, {16, 8}, {36, 4}, {64, 8}, {256, 4}}, offsetof(store_header, checksum)};
+      l = {{{0, 8}, {8, 4}, {12, 4}, {16, 8}, {36, 4}, {64, 8}, {72, 8}, {256, 4}}, offsetof(store_header, checksum)};
       break;
     case kind::topic:
       l = {{{0, 8},
@@ -108,9 +110,9 @@ inline layout layout_of(kind k) {
             {356, 4},
             {616, 4}},
            offsetof(topic_header, checksum)};
-      for (const field f : words_from(1024, 1072)) l.fields.push_back(f);
+      for (const field f : words_from(1024, 1120)) l.fields.push_back(f);
       for (std::uint32_t p = 0; p < 2; ++p) {
-        for (const field f : words_from(4096 + 256 * p, 4096 + 256 * p + 40)) l.fields.push_back(f);
+        for (const field f : words_from(4096 + 256 * p, 4096 + 256 * p + 64)) l.fields.push_back(f);
         for (const field f : words_from(4096 + 256 * p + 64, 4096 + 256 * p + 112)) l.fields.push_back(f);
         l.fields.push_back({4096 + 256 * p + 128, 4});
       }
@@ -243,32 +245,35 @@ inline void inflict(const damage& d, kind k, const layout& l, bool keeps_size, s
 class stage {
  public:
   stage() {
-    std::signal(SIGXFSZ, SIG_IGN);
-    rlimit limit{};
-    ::getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = most_file_bytes;  // a topic may be made to say that its segments have 16 GiB
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    build();
+    build(sound_stores_[0], leat::durability::none);
+    try {
+      build(sound_stores_[1], leat::durability::every);
+    } catch (const leat::error& e) {
+      if (e.code() != leat::errc::invalid_argument) throw;
+      sound_stores_[1] = sound_stores_[0];  // the directory for temporary files is in memory, where nothing is durable
+    }
   }
 
   /// Throws broken_promise.
   void play(std::span<const std::uint8_t> input) {
+    limit_files();
     if (input.size() < prefix_bytes) return;
     const auto k = static_cast<kind>(input[0] % kind_names.size());
-    const std::vector<std::string>& names = names_.at(k);
+    sound_ = &sound_stores_[(input[2] & in_a_durable_topic) != 0 ? 1 : 0];
+    const std::vector<std::string>& names = sound_->names.at(k);
     const scene s{k, names[input[1] % names.size()], input[2], input[3]};
     std::vector<damage> damages;
     for (std::size_t at = prefix_bytes; at + damage_bytes <= input.size() && damages.size() < most_damages;
          at += damage_bytes) {
       damages.push_back(damage::at(input.data() + at));
     }
-    restore();
+    restore((s.flags & after_the_machine_died) != 0);
     findings_.clear();
     expectation_.reset();
     if ((s.flags & while_in_use) != 0) {
       use_while(s, damages);
     } else {
-      std::string bytes = sound_.at(s.file);
+      std::string bytes = read_file(root() + "/" + s.file);
       inflict_all(s, damages, bytes);
       expect(s, bytes);
       write_file(root() + "/" + s.file, bytes);
@@ -302,15 +307,36 @@ class stage {
     std::uint64_t end;
   };
 
+  /// Of this process: a topic may be made to say that its segments have 16 GiB.
+  static void limit_files() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = most_file_bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+
   std::string root() const { return place_.path() + "/store"; }
 
   // --- the sound store ---
 
-  void build() {
+  struct sound_store {
+    std::vector<std::string> directories;
+    std::map<std::string, std::string> files;
+    std::map<kind, std::vector<std::string>> names;
+    std::map<std::string, segment_place> segments;
+    std::vector<std::vector<record_copy>> records;  // of each partition
+  };
+
+  void build(sound_store& into, leat::durability durability) {
+    into = {};
+    std::filesystem::remove_all(root());
     {
       const auto store = leat::store::open(root());
-      const auto topic = store.topic<std::string>(
-          "t", {.partitions = 2, .segment_bytes = segment_bytes, .retention = {.bytes = 8 * segment_bytes}});
+      const auto topic = store.topic<std::string>("t", {.partitions = 2,
+                                                        .segment_bytes = segment_bytes,
+                                                        .retention = {.bytes = 8 * segment_bytes},
+                                                        .durability = durability});
       leat::producer out{topic};
       fill(topic, out, 0, 4);
       fill(topic, out, 1, 1);
@@ -327,25 +353,26 @@ class stage {
       if (in.owned().size() != 1 || other.owned().size() != 1) throw std::logic_error("the group did not share");
       in.commit({in.owned()[0], 3, "note"}).value();
       other.commit({other.owned()[0], 2}).value();
-      for (std::uint32_t p = 0; p < 2; ++p) records_.push_back(leat_tests::read_all(topic, p));
+      for (std::uint32_t p = 0; p < 2; ++p) into.records.push_back(leat_tests::read_all(topic, p));
       for (std::uint32_t p = 0; p < 2; ++p) {
         for (const auto& s : leat::admin(store).segments({"t", p})) {
-          segments_[s.path.substr(root().size() + 1)] = {p, s.base_offset, s.end_offset};
+          into.segments[s.path.substr(root().size() + 1)] = {p, s.base_offset, s.end_offset};
         }
       }
-      take_copy();  // now, while the group has members: in the copy they are dead
+      take_copy(into);  // now, while the group has members: in the copy they are dead
     }
-    names_[kind::store] = {"store"};
-    names_[kind::topic] = {"topics/t/topic"};
-    for (const auto& [name, bytes] : sound_) {
-      if (name.starts_with("topics/t/0")) names_[kind::segment].push_back(name);
-      if (name.starts_with("topics/t/group-")) names_[kind::offsets].push_back(name);
-      if (name.starts_with("topics/t/meta-")) names_[kind::metadata].push_back(name);
-      if (name == "groups/g/group") names_[kind::group].push_back(name);
-      if (name.starts_with("groups/g/member-")) names_[kind::member].push_back(name);
-      if (name.starts_with("groups/g/assignment-")) names_[kind::assignment].push_back(name);
+    auto& names = into.names;
+    names[kind::store] = {"store"};
+    names[kind::topic] = {"topics/t/topic"};
+    for (const auto& [name, bytes] : into.files) {
+      if (name.starts_with("topics/t/0")) names[kind::segment].push_back(name);
+      if (name.starts_with("topics/t/group-")) names[kind::offsets].push_back(name);
+      if (name.starts_with("topics/t/meta-")) names[kind::metadata].push_back(name);
+      if (name == "groups/g/group") names[kind::group].push_back(name);
+      if (name.starts_with("groups/g/member-")) names[kind::member].push_back(name);
+      if (name.starts_with("groups/g/assignment-")) names[kind::assignment].push_back(name);
     }
-    if (names_.size() != kind_names.size() || names_[kind::member].size() != 2) {
+    if (names.size() != kind_names.size() || names[kind::member].size() != 2) {
       throw std::logic_error("the sound store lacks something");
     }
   }
@@ -365,24 +392,27 @@ class stage {
     }
   }
 
-  void take_copy() {
+  void take_copy(sound_store& into) const {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root())) {
       const std::string name = entry.path().string().substr(root().size() + 1);
       if (entry.is_directory()) {
-        directories_.push_back(name);
+        into.directories.push_back(name);
       } else {
-        sound_[name] = read_file(entry.path().string());
+        into.files[name] = read_file(entry.path().string());
       }
     }
-    std::sort(directories_.begin(), directories_.end());
+    std::sort(into.directories.begin(), into.directories.end());
   }
 
-  void restore() {
+  void restore(bool in_another_boot) const {
     std::filesystem::remove_all(root());
     std::filesystem::create_directory(root());
     ::chmod(root().c_str(), 0700);
-    for (const std::string& name : directories_) std::filesystem::create_directory(root() + "/" + name);
-    for (const auto& [name, bytes] : sound_) write_file(root() + "/" + name, bytes);
+    for (const std::string& name : sound_->directories) std::filesystem::create_directory(root() + "/" + name);
+    for (const auto& [name, bytes] : sound_->files) write_file(root() + "/" + name, bytes);
+    if (!in_another_boot) return;
+    poke(root() + "/store", offsetof(leat::format::store_header, boot), std::string(16, 'b'));
+    poke(root() + "/topics/t/topic", offsetof(leat::format::topic_header, boot), std::string(16, 'b'));
   }
 
   // --- the damage ---
@@ -398,8 +428,8 @@ class stage {
 
   void expect(const scene& s, const std::string& bytes) {
     if (s.what != kind::segment) return;
-    const std::string& sound = sound_.at(s.file);
-    const segment_place& place = segments_.at(s.file);
+    const std::string& sound = sound_->files.at(s.file);
+    const segment_place& place = sound_->segments.at(s.file);
     const std::uint64_t count = place.end - place.base;
     expectation e{place.partition, any_number, {}};
     if (bytes.size() != sound.size()) {
@@ -562,8 +592,8 @@ class stage {
       }
       end = topic.end_offset(partition);
     });
-    if (s.what != kind::segment) return;
-    const std::uint64_t all = records_[partition].size();
+    if (s.what != kind::segment || (s.flags & after_the_machine_died) != 0) return;  // a recovery may cut it
+    const std::uint64_t all = sound_->records[partition].size();
     const bool concerned = expectation_ && expectation_->partition == partition;
     const std::uint64_t whole = concerned ? std::min(expectation_->whole, all) : all;
     if (position < whole) {
@@ -583,13 +613,13 @@ class stage {
   void compare(const scene& s, std::uint32_t partition, const leat::record_view<std::string>& record) const {
     record_copy copy;
     const auto failure = attempt([&] { copy = copy_of(record); });
-    if (s.what != kind::segment) return;
+    if (s.what != kind::segment || (s.flags & after_the_machine_died) != 0) return;
     const std::uint64_t offset = record.offset();
     if (expectation_ && expectation_->partition == partition) {
       if (offset >= expectation_->whole || expectation_->disturbed.contains(offset)) return;
     }
-    if (offset >= records_[partition].size()) throw broken_promise("more records than were sent");
-    if (failure || copy != records_[partition][offset]) {
+    if (offset >= sound_->records[partition].size()) throw broken_promise("more records than were sent");
+    if (failure || copy != sound_->records[partition][offset]) {
       throw broken_promise("record " + std::to_string(offset) + " is another than was sent");
     }
   }
@@ -703,11 +733,8 @@ class stage {
   }
 
   temporary_directory place_;
-  std::vector<std::string> directories_;
-  std::map<std::string, std::string> sound_;
-  std::map<kind, std::vector<std::string>> names_;
-  std::map<std::string, segment_place> segments_;
-  std::vector<std::vector<record_copy>> records_;  // of each partition
+  std::array<sound_store, 2> sound_stores_;
+  const sound_store* sound_ = nullptr;  // of the input at hand
   std::vector<leat::finding> findings_;
   std::optional<expectation> expectation_;
 };

@@ -15,6 +15,7 @@
 #include <leat/store.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -376,6 +377,64 @@ TEST_CASE("another member's expression that cannot be is told with that member's
   poke(file, 1088, "a{32767}");
   const std::string said = in_child([&] { return message_of([&] { (void)s.member("third").poll().begin(); }); }, 10);
   CHECK_THAT(said, ContainsSubstring(file) && ContainsSubstring("no regular expression"));
+}
+
+// --- durable topics ---
+
+TEST_CASE("a send that waits for the device comes to an end where the log has got shorter meanwhile") {
+  const leat_tests::temporary_directory place;
+  const std::string path = place.path() + "/store";
+  const auto topic = leat::store::open(path).topic<std::string>(
+      "t",
+      {.segment_bytes = segment_bytes, .retention = {.bytes = leat::unlimited}, .durability = leat::durability::every});
+  leat::producer out{topic};
+  while (topic.log()->partition(0).begun().observe() < 2) (void)out.send(std::string(300, '.')).value();
+  const std::string last = path + "/topics/t/0000-0000000000000001";
+  for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+    CAPTURE(wrong);
+    poke(last, 128, little_endian(wrong, 8));
+    const std::string said = in_child(
+        [&] {
+          leat::producer mine{leat::store::open(path).topic<std::string>("t")};
+          (void)mine.send("first");  // from which on it knows the base offset
+          return std::string("sent");
+        },
+        10);
+    CHECK_THAT(said, ContainsSubstring("exception: " + path + "/topics/t/") && ContainsSubstring("damaged file"));
+  }
+}
+
+TEST_CASE("a topic whose segments do not follow one another is recovered or refused with the file") {
+  const leat::durability how = GENERATE(leat::durability::none, leat::durability::every);
+  const leat_tests::temporary_directory place;
+  const std::string path = place.path() + "/store";
+  {
+    const auto topic = leat::store::open(path).topic<std::string>(
+        "t", {.segment_bytes = segment_bytes, .retention = {.bytes = leat::unlimited}, .durability = how});
+    leat::producer out{topic};
+    while (topic.log()->partition(0).begun().observe() < 3) (void)out.send(std::string(300, '.')).value();
+  }
+  const std::string folder = path + "/topics/t/";
+  poke(folder + "topic", offsetof(leat::format::topic_header, boot), std::string(16, 'b'));
+  const std::string sound_topic = read_file(folder + "topic");
+  for (std::uint64_t segment = 0; segment < 3; ++segment) {
+    const std::string file = folder + leat::storage::segment_name{0, segment}.text();
+    const std::string sound = read_file(file);
+    for (const std::uint64_t base : {std::uint64_t{1000}, std::uint64_t{1} << 40, ~std::uint64_t{1}}) {
+      CAPTURE(segment, base);
+      poke(file, 128, little_endian(base, 8));
+      const std::string copy = place.path() + "/copy";
+      std::filesystem::remove_all(copy);
+      std::filesystem::copy(path, copy, std::filesystem::copy_options::recursive);
+      const std::string said = in_child([&]() -> std::string {
+        const auto topic = leat::store::open(copy).topic<std::string>("t");
+        return std::to_string(topic.start_offset(0)) + " to " + std::to_string(topic.end_offset(0));
+      });
+      CHECK_THAT(said, ContainsSubstring(" to ") || (ContainsSubstring("exception: " + copy + "/topics/t/0000-") &&
+                                                     ContainsSubstring("damaged file")));
+      leat_tests::write_file(file, sound);
+    }
+  }
 }
 
 }  // namespace unit_damage_told

@@ -495,6 +495,7 @@ class appender {
     }
     if (!std::exchange(tidied_, true)) remove_leftovers(partition_);
     for (;;) {
+      const std::uint64_t durable = is_durable_ ? partition_.durable().observe() : 0;  // before the end is looked for
       const std::uint64_t begun = partition_.segments().begun;
       const std::uint64_t last = begun == 0 ? 0 : begun - 1;
       pinned_segment found;
@@ -507,6 +508,12 @@ class appender {
           const std::uint64_t base = partition_.base_of(found);
           adopt(std::move(found), base);
           next_slot_ = slots_.first_without_record(0);
+          if (const std::uint64_t end = base + next_slot_; end < durable) {  // nobody would flush what is appended there
+            leave(left_);
+            throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(last)),
+                        "the log ends in it at offset " + std::to_string(end) + ", but is said to be durable up to " +
+                            std::to_string(durable));
+          }
           if (slots_.ends_at(next_slot_)) slots_end_ = 0;  // the writer before this one had come to a roll
           return errc::ok;
         }

@@ -55,7 +55,7 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
       found.retired = true;
       break;
     }
-    const std::uint64_t base = s->base_offset().observe();
+    const std::uint64_t base = p.base_of(s);
     found.segments.push_back(std::move(s));
     if (base < from) break;
   }
@@ -68,7 +68,10 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
 inline void flush(partition& p) {
   const os::directory& directory = *p.topic().directory;
   const std::uint64_t from = p.durable().observe();
-  const auto [segments, retired] = durability_detail::segments_from(p, from);
+  durability_detail::unflushed found;
+  do found = durability_detail::segments_from(p, from);
+  while (found.segments.empty() && found.retired);  // others have rolled, and retention has followed them
+  const auto& [segments, retired] = found;
   if (segments.empty()) return;
   const std::uint64_t end =
       segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
@@ -108,10 +111,16 @@ inline void flush(partition& p) {
         try {
           if (p.durable().observe() < offset) flush(p);
         } catch (const error&) {
-          if (!p.topic().closed.is_set()) throw;  // its files are gone, and the next look says so
+          if (p.topic().closed.is_set()) return errc::closed;  // so its files are gone
+          throw;
         }
       }
       p.flush_bell().ring(~std::uint32_t{0});  // with the right given back
+      if (p.durable().observe() < offset) {
+        throw error(errc::corrupt, p.topic().directory->path("topic"),
+                    "partition " + std::to_string(p.id()) + " ends at offset " + std::to_string(end_offset(p)) +
+                        ", expected " + std::to_string(offset) + " at least, since the record before it was appended");
+      }
     } else {
       p.flush_bell().wait(noted, ~std::uint32_t{0}, now + nap);
     }

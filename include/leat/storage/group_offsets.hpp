@@ -103,6 +103,7 @@ class group_offsets {
                       const std::string& group, std::span<const std::uint64_t> ends) {
     try {
       const auto offsets = open(directory, topic, group);
+      if (offsets == nullptr) return;
       for (std::uint32_t p = 0; p < offsets->capacity(); ++p) {
         offsets->recover(p, p < ends.size() ? ends[p] : 0);
       }

@@ -113,12 +113,20 @@ class reader {
       reset(*added);
     }
     assigned_.push_back(std::move(added));
-    reassigned();
+    forget_polls();
+    note(*assigned_.back());
     return *assigned_.back();
   }
   void drop(const topic_log& log, std::uint32_t partition) {
     std::erase_if(assigned_, [&](const auto& a) { return a->is(log, partition); });
-    reassigned();
+    forget_polls();
+    mask_ = 0;
+    bool has_others = false;
+    for (const auto& a : assigned_) {
+      mask_ |= a->cursor.of().wake_mask();
+      has_others = has_others || a->log.get() == &log;
+    }
+    if (!has_others) std::erase_if(logs_, [&](const auto& l) { return l.get() == &log; });
   }
   void drop_all() {
     assigned_.clear();
@@ -481,16 +489,22 @@ class reader {
   }
 
   void reassigned() {
+    forget_polls();
+    mask_ = 0;
+    logs_.clear();
+    for (const auto& a : assigned_) note(*a);
+  }
+  void forget_polls() {
     at_heels_of_ = nullptr;
     parts_.clear();
     parts_.reserve(assigned_.size());
     first_ = 0;
-    mask_ = 0;
-    logs_.clear();
-    for (const auto& a : assigned_) {
-      mask_ |= a->cursor.of().wake_mask();
-      if (std::find(logs_.begin(), logs_.end(), a->log) == logs_.end()) logs_.push_back(a->log);
-    }
+  }
+  /// Of a partition that is read: a member of a group may have thousands of topics, so adding one looks at each once.
+  void note(const assigned& a) {
+    mask_ |= a.cursor.of().wake_mask();
+    if (!logs_.empty() && logs_.back() == a.log) return;
+    if (std::find(logs_.begin(), logs_.end(), a.log) == logs_.end()) logs_.push_back(a.log);
   }
 
   std::shared_ptr<store_files> store_;

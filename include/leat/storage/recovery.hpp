@@ -65,8 +65,13 @@ class partition_recovery {
     remove_beyond(last);
     std::uint64_t start = first;
     while (start < last && sound(start) == nullptr) ++start;
-    const std::uint64_t start_offset =
-        std::clamp(partition_.start_offset().observe(), sound(start)->base_offset().observe(), end);
+    const std::uint64_t base = sound(start)->base_offset().observe();
+    if (base > end) {
+      throw error(errc::corrupt, path(start),
+                  "begins at offset " + std::to_string(base) + ", expected one up to the end of the log, " +
+                      std::to_string(end));
+    }
+    const std::uint64_t start_offset = std::clamp(partition_.start_offset().observe(), base, end);
     settle({start, start_offset, last + 1, end});
     return end;
   }
