@@ -113,6 +113,7 @@ std::string dump_of_a_store() {
   d.bytes(32, 4, "reserved");
   d.bytes(36, 4, "checksum of the 36 bytes before", true);
   d.bytes(64, 8, "topics_revision 1: a topic was made");
+  d.bytes(72, 16, "boot", true);
   d.bytes(256, 4, "bell");
   d.nothing_more();
 
@@ -127,17 +128,22 @@ std::string dump_of_a_store() {
   d.bytes(88, 16, "fingerprints of \"string\", of the value and of the key");
   d.bytes(104, 16, "value_name \"string\", 256 bytes");
   d.bytes(360, 16, "key_name \"string\", 256 bytes");
-  d.bytes(616, 4, "reserved");
+  d.bytes(616, 4, "durability 0: none");
   d.bytes(620, 4, "checksum of the 620 bytes before", true);
   d.bytes(1024, 16, "closed 0; revision 1: a group has begun to commit");
   d.bytes(1040, 16, "partitions_now 1; retention_bytes_now 65536");
   d.bytes(1056, 16, "retention_nanoseconds: unlimited; wait_for_groups 0");
+  d.bytes(1072, 16, "flush_nanoseconds 1 s; flush_bytes 16777216");
+  d.bytes(1088, 16, "boot", true);
+  d.bytes(1104, 16, "recovered 0: never; named 0");
   d.bytes(4096, 16, "partition 0: begun 1: segment 0; start_offset 0");
   d.bytes(4112, 16, "start_sequence 0; reclaimed 0");
-  d.bytes(4128, 8, "deleted 0");
+  d.bytes(4128, 16, "deleted 0; durable 0");
+  d.bytes(4144, 16, "recovered_end 0; flush_bell 0; flush_failed 0");
   d.bytes(4160, 16, "bytes_appended 0: not counted yet; fresh_segments 1");
   d.bytes(4176, 16, "recycled_segments 0; contended_publishes 0");
   d.bytes(4192, 16, "wake_ups 0; back_pressure 0");
+  d.bytes(4208, 8, "flushes 0");
   d.bytes(4224, 4, "doorbell 0: nobody sleeps");
   d.nothing_more();
 

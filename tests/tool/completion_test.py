@@ -57,6 +57,7 @@ class Completion(ToolCase):
     def test_values_and_files_are_offered(self):
         self.assertEqual(self.bash("consume", "web", "--from", ""), ["earliest", "latest"])
         self.assertEqual(self.bash("replay", "x", "--speed", "m"), ["max"])
+        self.assertEqual(self.bash("topics", "create", "x", "--durability", ""), ["none", "interval", "every"])
         self.assertEqual(self.bash("replay", ""), [":files"])
         self.assertEqual(self.bash("produce", "web", ""), [":files"])
         self.assertEqual(self.bash("consume", "web", "--count", ""), [])

@@ -194,6 +194,13 @@ std::vector<std::uint32_t> parse_partitions(const std::string& text) {
   return partitions;
 }
 
+leat::durability parse_durability(const std::string& word) {
+  if (word == "none") return leat::durability::none;
+  if (word == "interval") return leat::durability::interval;
+  if (word == "every") return leat::durability::every;
+  expected("none, interval or every");
+}
+
 std::uint64_t parse_count(const std::string& text) {
   std::string_view rest = text;
   const auto number = take_number<std::uint64_t>(rest);

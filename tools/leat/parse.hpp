@@ -6,6 +6,7 @@
 
 #include "exit_code.hpp"
 
+#include <leat/options.hpp>
 #include <leat/types.hpp>
 
 #include <chrono>
@@ -33,6 +34,9 @@ leat::timestamp parse_time(const std::string& text);
 
 /// `0,2,5-7`.
 std::vector<std::uint32_t> parse_partitions(const std::string& text);
+
+/// `none`, `interval`, `every`.
+leat::durability parse_durability(const std::string& word);
 
 std::uint64_t parse_count(const std::string& text);
 double parse_positive(const std::string& text);

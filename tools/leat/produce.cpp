@@ -92,7 +92,8 @@ line_syntax syntax_of(const options& o, const raw_topic& topic) {
 
 class sender {
  public:
-  sender(const raw_topic& topic, const options& o) : options_(o), topic_(topic), out_(topic) {
+  sender(const raw_topic& topic, const options& o)
+      : options_(o), topic_(topic), out_(topic, {.wait_for_device = false}) {
     for (const std::string& text : o.header) added_.push_back(parse_header(text, '=', o.null));
   }
 
@@ -121,6 +122,9 @@ class sender {
     ++records;
     bytes += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
   }
+
+  /// What was sent is on the device when this returns, where the topic is durable. Throws what the device says.
+  void flush() { out_.flush(); }
 
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // of keys and values
@@ -169,6 +173,7 @@ int produce(const settings& common, const options& o) {
   const raw_topic topic = open(common, o);
   const line_syntax syntax = syntax_of(o, topic);
   sender s(topic, o);
+  const bool flushes_every = topic.log()->durability() == leat::durability::every;
   progress display("sent", !o.quiet);
   pace pace(o.rate);
   while (const auto line = lines.next()) {
@@ -179,8 +184,10 @@ int produce(const settings& common, const options& o) {
     } catch (const failure& e) {
       throw failure(e.code(), fmt::format("{}, line {}: {}", lines.name(), lines.number(), e.what()));
     }
+    if (flushes_every && lines.is_drained()) s.flush();  // those that have come together share a call of the device
     display.show(s.records, s.bytes);
   }
+  s.flush();
   display.finish(s.records, s.bytes);
   report(common, o, s, display.seconds());
   return exit_code_now();

@@ -51,6 +51,7 @@ struct partition_metric {
   std::string_view type;
   std::string_view help;
   std::uint64_t (*get)(const leat::partition_description&);
+  bool of_durable_topics = false;  // of them only
 };
 
 constexpr partition_metric partition_metrics[] = {
@@ -71,6 +72,10 @@ constexpr partition_metric partition_metrics[] = {
      [](const auto& p) { return p.wake_ups; }},
     {"partition_back_pressure_total", "counter", "Times that a producer waited for a group.",
      [](const auto& p) { return p.back_pressure; }},
+    {"partition_flushes_total", "counter", "Times that the partition was written to the device.",
+     [](const auto& p) { return p.flushes; }, true},
+    {"partition_durable_offset", "gauge", "Records below are on the device.",
+     [](const auto& p) { return p.durable_offset; }, true},
 };
 
 void add_topics(exposition& e, const sample& s) {
@@ -81,6 +86,7 @@ void add_topics(exposition& e, const sample& s) {
   for (const partition_metric& m : partition_metrics) {
     e.metric(m.name, m.type, m.help);
     for (const auto& t : s.topics) {
+      if (m.of_durable_topics && !is_durable(t)) continue;
       for (const auto& p : t.partitions) {
         e.value({{"topic", t.name}, {"partition", std::to_string(p.partition)}}, m.get(p));
       }

@@ -1,5 +1,6 @@
 #include "exit_code.hpp"
 #include "output.hpp"
+#include "parse.hpp"
 #include "recording.hpp"
 #include "recording_layout.hpp"
 #include "text.hpp"
@@ -62,6 +63,16 @@ recorded_topic topic_of(std::string_view text) {
   t.options.retention.wait_for_groups = field<bool>(d, "wait_for_groups", "true or false");
   t.options.max_record_bytes = field<std::uint32_t>(d, "max_record_bytes", "a number");
   t.options.single_writer = field<bool>(d, "single_writer", "true or false");
+  if (!d.contains("durability")) return t;  // the older recordings
+  constexpr const char* durabilities = "none, interval or every";
+  try {
+    t.options.durability = parse_durability(field<std::string>(d, "durability", durabilities));
+  } catch (const std::invalid_argument&) {
+    throw std::invalid_argument(fmt::format("durability is {}, expected {}", d["durability"].dump(), durabilities));
+  }
+  t.options.flush.interval = std::chrono::nanoseconds(
+      field_or_null<std::int64_t>(d, "flush_nanoseconds", "a number or null", leat::forever.count()));
+  t.options.flush.bytes = field_or_null<std::uint64_t>(d, "flush_bytes", "a number or null", leat::unlimited);
   return t;
 }
 

@@ -17,18 +17,24 @@ namespace {
 namespace layout = recording_layout;
 
 json description_of(const leat::topic_description& d) {
-  const bool forever = d.retention_time == leat::forever;
+  const auto nanoseconds = [](std::chrono::nanoseconds time) {
+    return time == leat::forever ? json(nullptr) : json(time.count());
+  };
+  const auto bytes = [](std::uint64_t size) { return size == leat::unlimited ? json(nullptr) : json(size); };
   return {{"topic", d.name},
           {"value_type", d.value_type},
           {"key_type", d.key_type},
           {"value_alignment", d.value_alignment},
           {"partitions", d.partitions.size()},
           {"segment_bytes", d.segment_bytes},
-          {"retention_bytes", d.retention_bytes == leat::unlimited ? json(nullptr) : json(d.retention_bytes)},
-          {"retention_nanoseconds", forever ? json(nullptr) : json(d.retention_time.count())},
+          {"retention_bytes", bytes(d.retention_bytes)},
+          {"retention_nanoseconds", nanoseconds(d.retention_time)},
           {"wait_for_groups", d.wait_for_groups},
           {"max_record_bytes", d.max_record_bytes},
-          {"single_writer", d.single_writer}};
+          {"single_writer", d.single_writer},
+          {"durability", to_text(d.durability)},
+          {"flush_nanoseconds", nanoseconds(d.flush_interval)},
+          {"flush_bytes", bytes(d.flush_bytes)}};
 }
 
 template <class Bytes>

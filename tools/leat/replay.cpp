@@ -115,7 +115,7 @@ int replay(const settings& common, const options& o) {
   check(o);
   recording_reader file(o.file);
   const raw_topic topic = open(common, o, file.topic());
-  raw_producer to(topic);
+  raw_producer to(topic, {.wait_for_device = false});
   progress display("sent", !o.quiet);
   schedule schedule(o.speed);
   std::uint64_t records = 0;
@@ -135,6 +135,7 @@ int replay(const settings& common, const options& o) {
     complain(fmt::format("{}; what is before that was sent", e.what()));
     code = exit_damaged;
   }
+  to.flush();
   display.finish(records, bytes);
   if (common.json) {
     out().document({{"topic", topic.name()}, {"file", o.file}, {"records", records}, {"bytes", bytes}});

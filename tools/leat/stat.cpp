@@ -35,7 +35,9 @@ json to_json(const sample& s) {
                             {"recycled_segments", p.recycled_segments},
                             {"contended_publishes", p.contended_publishes},
                             {"wake_ups", p.wake_ups},
-                            {"back_pressure", p.back_pressure}});
+                            {"back_pressure", p.back_pressure},
+                            {"flushes", p.flushes}});
+      if (is_durable(t)) partitions.back()["durable"] = p.durable_offset;
     }
     topics.push_back({{"topic", t.name},
                       {"records", records_in(t)},
@@ -58,7 +60,7 @@ json to_json(const sample& s) {
 
 void print(const sample& s) {
   table topics({"TOPIC", "PARTITIONS", "RECORDS", "SEGMENTS OF", "MEMORY", "APPENDED", "ROLLS", "RECYCLED", "CONTENDED",
-                "WAKE-UPS", "BACK PRESSURE"});
+                "WAKE-UPS", "BACK PRESSURE", "FLUSHES"});
   for (const auto& t : s.topics) {
     leat::partition_description sum{};
     for (const auto& p : t.partitions) {
@@ -67,12 +69,13 @@ void print(const sample& s) {
       sum.contended_publishes += p.contended_publishes;
       sum.wake_ups += p.wake_ups;
       sum.back_pressure += p.back_pressure;
+      sum.flushes += p.flushes;
     }
     topics.add({t.name, std::to_string(t.partitions.size()), std::to_string(records_in(t)),
                 bytes_to_text(t.segment_bytes), bytes_to_text(bytes_in(t)), bytes_to_text(bytes_ever(t)),
                 std::to_string(sum.rolls), std::to_string(sum.recycled_segments),
                 std::to_string(sum.contended_publishes), std::to_string(sum.wake_ups),
-                std::to_string(sum.back_pressure)});
+                std::to_string(sum.back_pressure), std::to_string(sum.flushes)});
   }
   out().write(topics.text());
   if (!s.groups.empty()) {

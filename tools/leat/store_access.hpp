@@ -23,6 +23,9 @@ leat::store open_or_create_store(const settings& common);
 /// The topic, once there is a store and a topic of this name; empty when a signal came first. Says once that it waits.
 std::optional<raw_topic> wait_for_topic(const settings& common, const std::string& name, bool& waited);
 
+/// Whether there is anything to flush.
+inline bool is_durable(const leat::topic_description& topic) { return topic.durability != leat::durability::none; }
+
 /// Whether values, or keys, of this type are text to people: strings and bytes.
 bool is_text_type(const std::string& type);
 

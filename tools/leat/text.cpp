@@ -153,6 +153,15 @@ std::string to_text(std::chrono::nanoseconds duration) {
   return text;
 }
 
+std::string to_text(leat::durability durability) {
+  switch (durability) {
+    case leat::durability::none: return "none";
+    case leat::durability::interval: return "interval";
+    case leat::durability::every: return "every";
+  }
+  return "unknown";
+}
+
 std::string bytes_to_text(std::uint64_t bytes) {
   if (bytes == leat::unlimited) return "unlimited";
   constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -1,6 +1,7 @@
 // Bytes, numbers and times as text, and back.
 #pragma once
 
+#include <leat/options.hpp>
 #include <leat/types.hpp>
 
 #include <cstddef>
@@ -27,6 +28,8 @@ std::optional<std::string> from_base64(std::string_view text);
 std::string to_text(leat::timestamp time);
 /// `7d 12h`, `1.5s`, `unlimited`.
 std::string to_text(std::chrono::nanoseconds duration);
+/// `none`, `interval`, `every`.
+std::string to_text(leat::durability durability);
 /// `1.5 MiB`, `unlimited`.
 std::string bytes_to_text(std::uint64_t bytes);
 /// `950`, `12.3k`, `4.5M`: for rates and counts that change while one looks.

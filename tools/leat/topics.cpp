@@ -1,4 +1,4 @@
-// leat topics: list, create, describe, alter, delete, add-partitions, delete-records.
+// leat topics: list, create, describe, alter, delete, add-partitions, delete-records, flush.
 #include "command.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
@@ -92,30 +92,48 @@ int create(const settings& common, const create_options& o) {
 
 // --- describe ---------------------------------------------------------------------------------------------------------
 
+json limit(std::uint64_t bytes) { return bytes == leat::unlimited ? json(nullptr) : json(bytes); }
+json seconds(std::chrono::nanoseconds time) {
+  return time == leat::forever ? json(nullptr) : json(std::chrono::duration<double>(time).count());
+}
+
 json to_json(const leat::topic_description& d) {
+  const bool durable = is_durable(d);
   json partitions = json::array();
   for (const auto& p : d.partitions) {
-    partitions.push_back({{"partition", p.partition},
-                          {"start", p.start_offset},
-                          {"end", p.end_offset},
-                          {"records", p.end_offset - p.start_offset},
-                          {"segments", p.segments}});
+    json one{{"partition", p.partition},
+             {"start", p.start_offset},
+             {"end", p.end_offset},
+             {"records", p.end_offset - p.start_offset},
+             {"segments", p.segments}};
+    if (durable) one["durable"] = p.durable_offset;
+    if (p.recovered_end) one["recovered_end"] = *p.recovered_end;
+    partitions.push_back(std::move(one));
   }
   return {{"topic", d.name},
           {"value_type", d.value_type},
           {"key_type", d.key_type},
           {"segment_bytes", d.segment_bytes},
-          {"retention_bytes", d.retention_bytes == leat::unlimited ? json(nullptr) : json(d.retention_bytes)},
-          {"retention_seconds", d.retention_time == leat::forever
-                                    ? json(nullptr)
-                                    : json(std::chrono::duration<double>(d.retention_time).count())},
+          {"retention_bytes", limit(d.retention_bytes)},
+          {"retention_seconds", seconds(d.retention_time)},
           {"wait_for_groups", d.wait_for_groups},
           {"max_record_bytes", d.max_record_bytes},
           {"timestamps", d.timestamps == leat::timestamp_type::create_time ? "create" : "append"},
           {"single_writer", d.single_writer},
           {"file_mode", fmt::format("{:04o}", d.file_mode)},
+          {"durability", to_text(d.durability)},
+          {"flush_interval_seconds", seconds(d.flush_interval)},
+          {"flush_bytes", limit(d.flush_bytes)},
           {"created", to_text(d.created)},
+          {"recovered", d.recovered ? json(to_text(*d.recovered)) : json(nullptr)},
           {"partitions", std::move(partitions)}};
+}
+
+std::string durability_of(const leat::topic_description& d) {
+  const std::string name(to_text(d.durability));
+  if (d.durability != leat::durability::interval) return name;
+  return fmt::format("{}: flushed every {}, or {} of a producer", name, to_text(d.flush_interval),
+                     bytes_to_text(d.flush_bytes));
 }
 
 void print(const leat::topic_description& d) {
@@ -131,11 +149,20 @@ void print(const leat::topic_description& d) {
   out().print("timestamps       {} time\n", d.timestamps == leat::timestamp_type::create_time ? "create" : "append");
   out().print("writers          {}\n", d.single_writer ? "one a partition" : "any number");
   out().print("mode of files    {:04o}\n", d.file_mode);
+  out().print("durability       {}\n", durability_of(d));
   out().print("created          {}\n", to_text(d.created));
-  table t({"PARTITION", "START", "END", "RECORDS", "SEGMENTS"});
+  if (d.recovered) out().print("recovered        {}\n", to_text(*d.recovered));
+  std::vector<std::string> head{"PARTITION", "START", "END", "RECORDS", "SEGMENTS"};
+  if (is_durable(d)) head.emplace_back("DURABLE");
+  if (d.recovered) head.emplace_back("RECOVERED END");
+  table t(head);
   for (const auto& p : d.partitions) {
-    t.add({std::to_string(p.partition), std::to_string(p.start_offset), std::to_string(p.end_offset),
-           std::to_string(p.end_offset - p.start_offset), std::to_string(p.segments)});
+    std::vector<std::string> row{std::to_string(p.partition), std::to_string(p.start_offset),
+                                 std::to_string(p.end_offset), std::to_string(p.end_offset - p.start_offset),
+                                 std::to_string(p.segments)};
+    if (is_durable(d)) row.push_back(std::to_string(p.durable_offset));
+    if (d.recovered) row.push_back(p.recovered_end ? std::to_string(*p.recovered_end) : "-");
+    t.add(std::move(row));
   }
   out().write(t.text());
 }
@@ -157,7 +184,7 @@ int describe(const settings& common, const several& o) {
   return exit_ok;
 }
 
-// --- alter, delete, add-partitions, delete-records --------------------------------------------------------------------
+// --- alter, delete, add-partitions, delete-records, flush --------------------------------------------------------------------
 
 struct alter_options {
   std::string topic;
@@ -165,9 +192,12 @@ struct alter_options {
 };
 
 int alter(const settings& common, const alter_options& o) {
-  if (!o.changes.retention.bytes && !o.changes.retention.time && !o.changes.retention.wait_for_groups) {
+  const leat::retention_options& retention = o.changes.retention;
+  const leat::flush_options& flush = o.changes.flush;
+  if (!retention.bytes && !retention.time && !retention.wait_for_groups && !flush.interval && !flush.bytes) {
     throw failure(exit_usage,
-                  "topics alter: nothing to change; give --retention-bytes, --retention-time or --wait-for-groups");
+                  "topics alter: nothing to change; give --retention-bytes, --retention-time, --wait-for-groups, "
+                  "--flush-interval or --flush-bytes");
   }
   leat::admin(open_store(common)).alter_topic(o.topic, o.changes);
   return exit_ok;
@@ -219,6 +249,43 @@ int delete_records(const settings& common, const records_options& o) {
   return exit_ok;
 }
 
+/// Those that were named, or all that are durable.
+std::vector<std::string> topics_to_flush(const leat::admin& admin, const std::vector<std::string>& named) {
+  std::vector<std::string> topics;
+  for (const std::string& name : named.empty() ? admin.topics() : named) {
+    try {
+      if (is_durable(admin.describe_topic(name))) {
+        topics.push_back(name);
+      } else if (!named.empty()) {
+        throw failure(fmt::format("topic {}: its durability is none, so there is nothing that could be flushed", name));
+      }
+    } catch (const leat::error& e) {
+      const bool deleted_meanwhile = e.code() == leat::errc::not_found || e.code() == leat::errc::closed;
+      if (!named.empty() || !deleted_meanwhile) throw;
+    }
+  }
+  return topics;
+}
+
+int flush(const settings& common, const several& o) {
+  const leat::admin admin(open_store(common));
+  json all = json::array();
+  table t({"TOPIC", "PARTITION", "DURABLE"});
+  for (const std::string& name : topics_to_flush(admin, o.topics)) {
+    admin.flush(name);
+    for (const auto& p : admin.describe_topic(name).partitions) {
+      all.push_back({{"topic", name}, {"partition", p.partition}, {"durable", p.durable_offset}});
+      t.add({name, std::to_string(p.partition), std::to_string(p.durable_offset)});
+    }
+  }
+  if (common.json) {
+    out().document(all);
+  } else {
+    out().write(t.text());
+  }
+  return exit_ok;
+}
+
 // --- the command line -------------------------------------------------------------------------------------------------
 
 void add_retention(CLI::App* c, leat::retention_options& retention) {
@@ -230,6 +297,13 @@ void add_retention(CLI::App* c, leat::retention_options& retention) {
              "Whether retention waits for the slowest group: yes or no", "YES|NO");
 }
 
+void add_flush(CLI::App* c, leat::flush_options& flush) {
+  add_parsed(c, "--flush-interval", flush.interval, parse_duration,
+             "With interval: flush once so much time has passed since the last; default 1s", "DURATION");
+  add_parsed(c, "--flush-bytes", flush.bytes, parse_bytes,
+             "With interval: or once a producer has appended so much; default 16 MiB", "SIZE");
+}
+
 void add_create(command_line& line, CLI::App* topics) {
   auto o = std::make_shared<create_options>();
   CLI::App* const c = topics->add_subcommand("create", "Make a topic, and the store if it is not there");
@@ -237,6 +311,11 @@ void add_create(command_line& line, CLI::App* topics) {
   add_parsed(c, "-p,--partitions", o->options.partitions, parse_small, "How many, 1 to 1024; default 1", "NUMBER");
   add_parsed(c, "--segment-bytes", o->options.segment_bytes, parse_bytes, "Size of a segment; default 16 MiB", "SIZE");
   add_retention(c, o->options.retention);
+  add_parsed(c, "--durability", o->options.durability, parse_durability,
+             "When records are on the device: none (default), interval (some time later) or every (before a send "
+             "returns); needs a store at a path",
+             "none|interval|every");
+  add_flush(c, o->options.flush);
   add_parsed(c, "--max-record-bytes", o->options.max_record_bytes, parse_small_bytes, "Size of the largest record",
              "SIZE");
   add_parsed(c, "--expected-record-bytes", o->options.expected_record_bytes, parse_small_bytes,
@@ -274,9 +353,10 @@ void add_topics(command_line& line) {
   }
   {
     auto o = std::make_shared<alter_options>();
-    CLI::App* const c = topics->add_subcommand("alter", "Change the retention of a topic");
+    CLI::App* const c = topics->add_subcommand("alter", "Change the retention of a topic, or when it is flushed");
     add_argument(c, "TOPIC", o->topic, "The topic")->required();
     add_retention(c, o->changes.retention);
+    add_flush(c, o->changes.flush);
     line.runs(c, o, alter);
   }
   {
@@ -301,6 +381,12 @@ void add_topics(command_line& line) {
         ->required();
     add_parsed(c, "-p,--partition", o->partitions, parse_partitions, "Only of these", "LIST");
     line.runs(c, o, delete_records);
+  }
+  {
+    auto o = std::make_shared<several>();
+    CLI::App* const c = topics->add_subcommand("flush", "Write what is in durable topics to the device, now");
+    add_argument(c, "TOPIC", o->topics, "The topics; default: all that are durable");
+    line.runs(c, o, flush);
   }
 }
 
