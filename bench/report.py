@@ -449,6 +449,11 @@ def generated(joined):
                   [(full_name(r), r["producers"], with_range(r)) for r in results.find("append_together")]),
             "Single appends, where a segment ends and elsewhere; the two looks at the clock are included:\n",
             percentiles_table(results.find("roll")))
+    section("Records on the device", "How long a send takes, and the device's own time for as much:\n",
+            percentiles_table(results.find("durable_latency")),
+            "Records that are acknowledged, by threads at once; those that wait together share one call of the device:\n",
+            table(("256 B", "threads", "thousand a second (range)"),
+                  [(full_name(r), r["producers"], with_range(r)) for r in results.find("durable_throughput")]))
     section("Large logs, many segments, memory", plain(results, "read_back"), plain(results, "open"), plain(results, "memory"))
     section("Including leat", plain(results, "compile"), plain(results, "object"))
     section("What the machine does by itself", "Gaps in a thread that only reads the clock:\n",

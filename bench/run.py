@@ -22,7 +22,7 @@ import include_cost
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # Seconds of the programs with a harness of their own: (full, quick). What else is built is of Google Benchmark.
-SUITES = {"two_processes": (240, 22), "appends": (25, 4), "machine": (70, 6)}
+SUITES = {"two_processes": (240, 22), "appends": (25, 4), "machine": (70, 6), "durable": (25, 4)}
 REPETITIONS = (5, 3)
 GOOGLE_MIN_TIME = (0.05, 0.01)
 

@@ -139,7 +139,7 @@ std::string dump_of_a_store() {
   d.bytes(4096, 16, "partition 0: begun 1: segment 0; start_offset 0");
   d.bytes(4112, 16, "start_sequence 0; reclaimed 0");
   d.bytes(4128, 16, "deleted 0; durable 0");
-  d.bytes(4144, 16, "recovered_end 0; flush_bell 0; flush_failed 0");
+  d.bytes(4144, 16, "recovered_end 0; flush_bell 0; flush_alarm 0");
   d.bytes(4160, 16, "bytes_appended 0: not counted yet; fresh_segments 1");
   d.bytes(4176, 16, "recycled_segments 0; contended_publishes 0");
   d.bytes(4192, 16, "wake_ups 0; back_pressure 0");

@@ -7,7 +7,7 @@
 //
 // Crash      a death leaves the mark where it was: what lies above it is checked when the topic is recovered.
 // Errors     what the device refuses is an exception, for each of those who wait. The kernel takes refused pages for written;
-//            so the next flush makes them dirty again, and what was refused once is never taken for durable.
+//            so the next flush makes them dirty again, and what was refused once is not taken for durable.
 // Cost       the device's.
 #pragma once
 
@@ -75,20 +75,17 @@ inline void flush(partition& p) {
   if (segments.empty()) return;
   const std::uint64_t end =
       segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
-  const bool again = p.flush_failed().take();
-  try {
-    bool has_new_names = false;
-    for (auto s = segments.rbegin(); s != segments.rend(); ++s) {
-      if (again) (*s)->dirty_again();
-      (*s)->flush(directory.path(p.name(s->sequence())));
-      has_new_names = has_new_names || (*s)->base_offset().observe() >= from;
-    }
-    if (has_new_names) directory.sync();
-    if (retired) p.topic().flush_words();  // so that nobody looks for what was not flushed
-  } catch (const error&) {
-    p.flush_failed().raise();
-    throw;
+  // Before the device is asked: whoever dies with its refusal leaves the alarm to the next.
+  const bool again = p.flush_alarm().raise();
+  bool has_new_names = false;
+  for (auto s = segments.rbegin(); s != segments.rend(); ++s) {
+    if (again) (*s)->dirty_again();
+    (*s)->flush(directory.path(p.name(s->sequence())));
+    has_new_names = has_new_names || (*s)->base_offset().observe() >= from;
   }
+  if (has_new_names) directory.sync();
+  if (retired) p.topic().flush_words();  // so that nobody looks for what was not flushed
+  p.flush_alarm().lower();
   sync::counter(p.counters().flushes).add(1);
   p.durable().raise(end);
 }

@@ -103,7 +103,7 @@ class partition {
   /// Records below are on the device. What was written before the mark was raised this far is there.
   sync::watermark durable() const noexcept { return sync::watermark(words_.durable); }
   sync::bell flush_bell() const noexcept { return sync::bell(words_.flush_bell); }
-  sync::alarm flush_failed() const noexcept { return sync::alarm(words_.flush_failed); }
+  sync::alarm flush_alarm() const noexcept { return sync::alarm(words_.flush_alarm); }
   /// Where the checksum of a record at `position` of segment `sequence` says that it lies.
   format::record_place place(std::uint64_t sequence, std::uint64_t position) const noexcept {
     return {topic_.header.id, sequence, id_, position};

@@ -190,7 +190,7 @@ class partition_recovery {
     set(w.start_sequence, e.start);
     set(w.begun, e.begun);
     set(w.recovered_end, e.end);
-    (void)partition_.flush_failed().take();
+    partition_.flush_alarm().lower();
     if (!durable_) return;
     partition_.topic().directory->sync();
     set(w.durable, e.end);

@@ -85,15 +85,16 @@ class flag {
   std::uint64_t* word_;
 };
 
-/// Set when something failed, and taken by the one who makes up for it. [flush]
+/// Raised before something that may fail, and lowered by the one with whom it did not. [flush]
 class alarm {
  public:
   explicit alarm(const std::uint32_t& word) noexcept : word_(const_cast<std::uint32_t*>(&word)) {}
 
-  void raise() const noexcept { std::atomic_ref<std::uint32_t>(*word_).store(1, std::memory_order_seq_cst); }
-  bool take() const noexcept {
-    return std::atomic_ref<std::uint32_t>(*word_).exchange(0, std::memory_order_seq_cst) != 0;
+  /// True: it was raised already, so somebody did fail, or die, or is at it.
+  bool raise() const noexcept {
+    return std::atomic_ref<std::uint32_t>(*word_).exchange(1, std::memory_order_seq_cst) != 0;
   }
+  void lower() const noexcept { std::atomic_ref<std::uint32_t>(*word_).store(0, std::memory_order_seq_cst); }
 
  private:
   std::uint32_t* word_;
