@@ -158,6 +158,8 @@ class group_offsets {
     const format::owner_value mine{seen.epoch + 1, member};
     if (!owner_of(partition).pass(seen, mine)) return std::nullopt;
     if (!begin_epoch(partition, mine)) return std::nullopt;
+    // What the last owner committed it may not have flushed; a commit here that finds it done is to hold all the same.
+    if (is_durable()) unflushed_.store(true, std::memory_order_release);
     return mine.epoch;
   }
 
