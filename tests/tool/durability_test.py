@@ -1,10 +1,12 @@
 """Durable topics: making, describing, flushing and checking them, and what the tool tells when the machine has died."""
 
 import os
+import shutil
 import signal
+import subprocess
 import unittest
 
-from support import ToolCase, until
+from support import LONGEST, TOOL, ToolCase, until
 
 BOOT_IN_STORE = 72  # docs/format.md
 BOOT_IN_TOPIC = 1088
@@ -117,6 +119,33 @@ class Durability(ToolCase):
         until(lambda: self.partition("each")["durable"] == 502, "more of them")
         self.assertLess(self.json("stat")["topics"][0]["partitions"][0]["flushes"], 100)  # not one for each
         self.assertEqual(producer.end(), 0)
+
+    def failing_device(self):
+        """An environment in which no page of a mapping can be written to the device."""
+        compiler = shutil.which("cc") or shutil.which("c++")
+        if not compiler:
+            self.skipTest("there is no compiler")
+        source = self.file("device.c", "#include <errno.h>\n#include <stddef.h>\n"
+                           "int msync(void* at, size_t bytes, int flags) {\n"
+                           "  (void)at, (void)bytes, (void)flags;\n  errno = EIO;\n  return -1;\n}\n")
+        library = self.file("device.so")
+        subprocess.run([compiler, "-shared", "-fPIC", "-x", "c", source, "-o", library], check=True, timeout=LONGEST)
+        environment = dict(self.environment, LD_PRELOAD=library)
+        if subprocess.run([TOOL, "--version"], env=environment, capture_output=True, timeout=LONGEST).returncode != 0:
+            self.skipTest("nothing can be loaded before the tool")  # a sanitizer wants to come first
+        return environment
+
+    def test_a_device_that_fails_is_an_error_of_the_command(self):
+        environment = self.failing_device()
+        for durability in ("interval", "every"):
+            self.leat("topics", "create", durability, "--durability", durability, "--flush-interval", "unlimited")
+            for command in (["produce", durability], ["topics", "flush", durability]):
+                done = self.leat_bytes(*command, input=b"a\nb\n", code=1, environment=environment)
+                self.assertEqual(done.stderr.decode(), "leat: %s: could not write it to the device: %s\n"
+                                 % (self.segment(durability), os.strerror(5)))
+            p = self.partition(durability)
+            self.assertEqual((p["durable"], p["end"] > 0), (0, True))  # records are there, but not on the device
+            self.assertEqual(self.json("topics", "flush", durability)[0]["durable"], p["end"])
 
     def test_figures_are_told(self):
         self.leat("topics", "create", "each", "--durability", "every", "-p", "2")

@@ -33,6 +33,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -391,9 +392,9 @@ class participant final : public storage::attendant {
       give_up_all_but(target);
       release_what_is_left_over(target);
     }
-    std::erase_if(target, [&](const topic_partition& p) {
-      return std::ranges::any_of(tenures_, [&](const tenure& t) { return is(t, p); });
-    });
+    std::set<topic_partition> has;  // there may be thousands
+    for (const tenure& t : tenures_) has.insert({t.log->name(), t.partition});
+    std::erase_if(target, [&](const topic_partition& p) { return has.contains(p); });
     wanted_ = std::move(target);
     take_over(now);
     topics_seen_ = seen;
@@ -465,10 +466,10 @@ class participant final : public storage::attendant {
   /// Releases what is another's from now on.
   void give_up_all_but(const std::vector<topic_partition>& target) {
     std::vector<topic_partition> leaving;
+    const std::set<topic_partition> kept(target.begin(), target.end());
     for (const tenure& t : tenures_) {
-      if (std::none_of(target.begin(), target.end(), [&](const topic_partition& p) { return is(t, p); })) {
-        leaving.push_back({t.log->name(), t.partition});
-      }
+      topic_partition p{t.log->name(), t.partition};
+      if (!kept.contains(p)) leaving.push_back(std::move(p));
     }
     if (leaving.empty()) return;
     const auto goes = [&](const tenure& t) {
