@@ -3,6 +3,7 @@
 //
 // Each is made in a process of its own, with a store in shared memory, and prints a row of the table: what was tried, what
 // it took, and what it cost (files' bytes, memory of the process, descriptors, mappings).
+#include "support/footprint.hpp"
 #include "support/in_child.hpp"
 #include "support/temporary_store.hpp"
 
@@ -64,46 +65,22 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(std::string("not so: ") + what);
 }
 
-std::size_t entries(const char* folder) {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
-}
-std::size_t lines(const char* path) {
-  std::ifstream in(path);
-  return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(in), {}, '\n'));
-}
-/// Resident pages that are no file's.
-std::size_t private_kilobytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return std::stoul(line.substr(8));
-  }
-  return 0;
-}
-
 /// What this process holds, besides what it held at the beginning.
 class footprint {
  public:
   std::string text() const {
-    return std::to_string(entries("/proc/self/fd") - descriptors_) + " descriptors, " +
-           std::to_string(lines("/proc/self/maps") - maps_) + " mappings, " +
-           std::to_string((private_kilobytes() - std::min(private_kilobytes(), kilobytes_)) / 1024) + " MiB";
+    const leat_tests::footprint now = leat_tests::footprint_of(::getpid());
+    const std::uint64_t kilobytes = now.private_kilobytes - std::min(now.private_kilobytes, before_.private_kilobytes);
+    return std::to_string(now.descriptors - before_.descriptors) + " descriptors, " +
+           std::to_string(now.mappings - before_.mappings) + " mappings, " + std::to_string(kilobytes / 1024) + " MiB";
   }
 
  private:
-  std::size_t descriptors_ = entries("/proc/self/fd");
-  std::size_t maps_ = lines("/proc/self/maps");
-  std::size_t kilobytes_ = private_kilobytes();
+  leat_tests::footprint before_ = leat_tests::footprint_of(::getpid());
 };
 
-/// Of a store's files, as the device counts them.
 std::string megabytes_below(const std::string& folder) {
-  std::uintmax_t blocks = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    struct stat s{};
-    if (::lstat(entry.path().c_str(), &s) == 0) blocks += static_cast<std::uintmax_t>(s.st_blocks);
-  }
-  return std::to_string(blocks * 512 >> 20) + " MiB of files";
+  return std::to_string(leat_tests::files_below(folder).bytes >> 20) + " MiB of files";
 }
 
 using temporary = leat_tests::temporary_store;
@@ -276,9 +253,9 @@ std::string members() {
   try {
     settled(count);
     result = "all join at once, and have a partition each after " + joining.text();
-    result += "; a member holds " + std::to_string(entries(("/proc/" + std::to_string(children[7]) + "/fd").c_str())) +
-              " descriptors, " + std::to_string(lines(("/proc/" + std::to_string(children[7]) + "/maps").c_str())) +
-              " mappings";
+    const leat_tests::footprint held = leat_tests::footprint_of(children[7]);
+    result += "; a member holds " + std::to_string(held.descriptors) + " descriptors, " +
+              std::to_string(held.mappings) + " mappings";
     const stopwatch dying;
     ::kill(children.back(), SIGKILL);
     int status = 0;
