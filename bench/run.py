@@ -149,7 +149,7 @@ def measure(options, scratch, children):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="all of it in less than a minute, and less exactly")
+    parser.add_argument("--quick", action="store_true", help="all of it in a minute or two, and less exactly")
     parser.add_argument("--build", type=pathlib.Path, default=SOURCE / "build/release")
     parser.add_argument("--json", type=pathlib.Path, default=SOURCE / "build/bench/results.json")
     parser.add_argument("--docs", type=pathlib.Path, help="where benchmarks.md is, whose tables are written")
