@@ -47,7 +47,8 @@ histogram written_and_synced(const effort& effort) {
   const value bytes{};
   off_t at = 0;
   const histogram latencies = latencies_of(effort, [&] {
-    if (::pwrite(file, bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()) || ::fdatasync(file) != 0) {
+    if (::pwrite(file, bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()) ||
+        ::fdatasync(file) != 0) {
       throw std::runtime_error("cannot write to " + path);
     }
     at = (at + static_cast<off_t>(bytes.size())) % (16 << 20);

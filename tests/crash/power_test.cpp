@@ -155,7 +155,9 @@ std::uint64_t start_in(const std::string& root, std::uint32_t partition) {
       8);
 }
 
-void check_next_boot(const std::string& root, const std::string& image, durability how, sizes size, const diary& page) {
+void check_next_boot(const std::string& root, const std::string& image_path, durability how, sizes size,
+                     const diary& page) {
+  const std::string image = "/dev/.." + image_path;  // as if it were no place in memory
   forget_boot(image);
   std::optional<leat::store> store;
   std::optional<topic> log;

@@ -14,6 +14,7 @@
 #include <leat/producer.hpp>
 #include <leat/store.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -43,11 +44,15 @@ leat::topic_options options_of(durability how) {
 
 std::uint64_t durable_offset(const topic& t) { return t.describe().partitions[0].durable_offset; }
 
-/// The topic's files as another boot finds them; nobody may have it open.
-void reboot(const temporary_store& s) {
+/// The machine dies, and everybody with it: the store is opened again in another boot. No handle may be left.
+template <class Damage>
+void reboot(temporary_store& s, Damage damage) {
+  s.store = leat::store::in_process();
   const std::string other_boot(16, '\x2a');
   leat_tests::poke(s.file("store"), offsetof(leat::format::store_header, boot), other_boot);
   leat_tests::poke(s.file("topics/t/topic"), offsetof(leat::format::topic_header, boot), other_boot);
+  damage();
+  s.store = leat::store::open(s.path());
 }
 void set_mark(const temporary_store& s, std::uint64_t mark) {
   leat_tests::poke(s.file("topics/t/topic"), page + offsetof(leat::format::partition_words, durable),
@@ -225,15 +230,16 @@ TEST_CASE("a byte of a durable record that is another is found") {
 }
 
 TEST_CASE("after another boot the log ends before the first record beyond the mark that is not whole") {
-  const auto s = temporary_store::on_disk();
+  auto s = temporary_store::on_disk();
   {
     const topic t = s.store.topic<std::string>("t", options_of(durability::every));
     leat::producer out{t};
     for (int i = 0; i < 10; ++i) out.send("record " + std::to_string(i)).value();
   }
-  reboot(s);
-  set_mark(s, 4);
-  flip_byte_of(s, 7);
+  reboot(s, [&] {
+    set_mark(s, 4);
+    flip_byte_of(s, 7);
+  });
   const topic t = s.store.topic<std::string>("t");
   CHECK(t.end_offset(0) == 7);
   CHECK(values_in(t) ==
@@ -247,40 +253,119 @@ TEST_CASE("after another boot the log ends before the first record beyond the ma
 }
 
 TEST_CASE("after another boot what was flushed is not read again") {
-  const auto s = temporary_store::on_disk();
+  auto s = temporary_store::on_disk();
   {
     const topic t = s.store.topic<std::string>("t", options_of(durability::every));
     leat::producer out{t};
     for (int i = 0; i < 10; ++i) out.send("record " + std::to_string(i)).value();
   }
-  reboot(s);
-  flip_byte_of(s, 7);  // below the mark: a device that lies is not recovery's business, but verify's
+  reboot(s,
+         [&] { flip_byte_of(s, 7); });  // below the mark: a device that lies is not recovery's business, but verify's
   const topic t = s.store.topic<std::string>("t");
   CHECK(t.end_offset(0) == 10);
   CHECK(leat::admin{s.store}.verify("t").size() == 1);
 }
 
 TEST_CASE("after another boot a mark beyond what is there is damage") {
-  const auto s = temporary_store::on_disk();
+  auto s = temporary_store::on_disk();
   {
     const topic t = s.store.topic<std::string>("t", options_of(durability::every));
     leat::producer out{t};
     out.send("x").value();
   }
-  reboot(s);
-  set_mark(s, 5);
+  reboot(s, [&] { set_mark(s, 5); });
   CHECK_THAT(leat_tests::message_of([&] { s.store.topic<std::string>("t"); }),
              ContainsSubstring("up to offset 5 were flushed") && ContainsSubstring("offset 1 has none"));
 }
 
+TEST_CASE("another number of the boot does no harm to what is in use") {
+  // As two containers of one machine may see it.
+  const auto s = temporary_store::on_disk();
+  const topic t = s.store.topic<std::string>("t", options_of(durability::every));
+  leat::producer out{t, {.wait_for_device = false}};
+  for (int i = 0; i < 10; ++i) out.send("record " + std::to_string(i)).value();
+  leat::consumer in{t, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g"}};
+  for (std::size_t read = 0; read < 10;) read += in.poll(10ms).size();
+  const std::string other_boot(16, '\x2a');
+  leat_tests::poke(s.file("store"), offsetof(leat::format::store_header, boot), other_boot);
+  leat_tests::poke(s.file("topics/t/topic"), offsetof(leat::format::topic_header, boot), other_boot);
+  const auto theirs = leat::store::open(s.path());
+  CHECK(leat::admin{theirs}.describe_group("g").members.size() == 1);
+  const topic again = theirs.topic<std::string>("t");
+  CHECK_FALSE(again.describe().recovered);
+  CHECK(again.end_offset(0) == 10);
+  CHECK(out.send("one more").value().offset == 10);
+  CHECK(leat::admin{theirs}.verify("t").empty());
+}
+
+TEST_CASE("what was cut off after a power failure does not come back after another") {
+  auto s = temporary_store::on_disk();
+  std::string before;
+  const std::string segment = s.file("topics/t/0000-0000000000000000");
+  {
+    const topic t = s.store.topic<std::string>("t", options_of(durability::every));
+    leat::producer out{t, {.wait_for_device = false}};
+    for (const char* const value : {"kept", "first", "second"}) out.send(value).value();
+    before = leat_tests::read_file(segment);
+  }
+  reboot(s, [&] {
+    set_mark(s, 1);
+    flip_byte_of(s, 1);
+  });
+  {
+    const topic t = s.store.topic<std::string>("t");
+    REQUIRE(t.end_offset(0) == 1);
+    leat::producer out{t, {.wait_for_device = false}};
+    for (const char* const value : {"third", "fourth"}) out.send(value).value();
+  }
+  // Of the new records the slots have reached the device, but not the bytes: in their place is what was there before.
+  reboot(s, [&] {
+    set_mark(s, 1);
+    for (const auto& file : std::filesystem::directory_iterator(s.file("topics/t"))) {
+      if (file.path().filename() == "topic") continue;
+      const std::string now = leat_tests::read_file(file.path());
+      const std::uint64_t data = leat::format::slot_position(leat_tests::number_at(before, page, 8));
+      leat_tests::poke(file.path(), data, before.substr(data, now.size() - data));
+    }
+  });
+  const topic t = s.store.topic<std::string>("t");
+  CHECK(values_in(t) == std::vector<std::string>{"kept"});
+}
+
+TEST_CASE("after another boot a topic without durability begins with what there is") {
+  auto s = temporary_store::on_disk();
+  {
+    const topic t = s.store.topic<std::string>("t", {.segment_bytes = 16384, .retention = {.bytes = 16384}});
+    leat::producer out{t};
+    for (int i = 0; i < 2000; ++i) out.send("a value").value();
+    REQUIRE(t.start_offset(0) != 0);
+  }
+  const bool something_is_left = GENERATE(false, true);
+  CAPTURE(something_is_left);
+  reboot(s, [&] {  // the words have reached the device, the names have not
+    std::vector<std::filesystem::path> segments;
+    for (const auto& file : std::filesystem::directory_iterator(s.file("topics/t"))) {
+      if (file.path().filename() != "topic") segments.push_back(file.path());
+    }
+    std::sort(segments.begin(), segments.end());
+    for (std::size_t i = something_is_left ? 1 : 0; i < segments.size(); ++i) std::filesystem::remove(segments[i]);
+  });
+  const topic t = s.store.topic<std::string>("t");
+  const std::uint64_t end = t.end_offset(0);
+  leat::producer out{t};
+  CHECK(out.send("next").value().offset == end);
+  CHECK(values_in(t).back() == "next");
+  CHECK(leat::admin{s.store}.verify("t").empty());
+}
+
 TEST_CASE("after another boot who may only read waits for somebody who may write") {
   if (::geteuid() != 0) SKIP("needs root, to become another user");
-  const auto s = temporary_store::on_disk({.directory_mode = 0755});
+  auto s = temporary_store::on_disk({.directory_mode = 0755});
   auto options = options_of(durability::every);
   options.file_mode = 0644;
   s.store.topic<std::string>("t", options);
   std::filesystem::permissions(std::filesystem::path(s.path()).parent_path(), std::filesystem::perms(0755));
-  reboot(s);
+  reboot(s, [] {});
   const auto open_as_reader = [&] {
     return leat_tests::in_child([&]() -> std::string {
       if (!leat_tests::become(leat_tests::ordinary_user)) return "cannot become another";
@@ -294,7 +379,7 @@ TEST_CASE("after another boot who may only read waits for somebody who may write
 }
 
 TEST_CASE("after another boot nothing is committed beyond the end, and nobody owns anything") {
-  const auto s = temporary_store::on_disk();
+  auto s = temporary_store::on_disk();
   {
     const topic t = s.store.topic<std::string>("t", options_of(durability::every));
     leat::producer out{t};
@@ -307,12 +392,12 @@ TEST_CASE("after another boot nothing is committed beyond the end, and nobody ow
     for (const auto& record : in.poll(1s)) (void)record;
     in.commit({{"t", 0}, 10, "all of them"}).value();
   }
-  reboot(s);
-  set_mark(s, 4);
-  flip_byte_of(s, 7);
-  const auto again = leat::store::open(s.path());
-  const topic t = again.topic<std::string>("t");
-  const leat::admin admin{again};
+  reboot(s, [&] {
+    set_mark(s, 4);
+    flip_byte_of(s, 7);
+  });
+  const topic t = s.store.topic<std::string>("t");
+  const leat::admin admin{s.store};
   CHECK(admin.describe_group("g").members.empty());
   REQUIRE(admin.describe_group("g").offsets.size() == 1);
   CHECK(admin.describe_group("g").offsets[0].committed == 7);

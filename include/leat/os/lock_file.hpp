@@ -38,6 +38,13 @@ class lock_file {
     return lock.l_type == F_WRLCK;
   }
 
+  /// Likewise a shared one.
+  bool is_shared_by_another(std::uint64_t byte) const {
+    struct flock lock = on(byte, F_WRLCK);
+    if (::fcntl(file_.descriptor(), F_OFD_GETLK, &lock) != 0) throw_errno(errno, file_.path(), "look at a lock");
+    return lock.l_type == F_RDLCK;
+  }
+
   void unlock(std::uint64_t byte) noexcept {
     struct flock lock = on(byte, F_UNLCK);
     ::fcntl(file_.descriptor(), F_OFD_SETLK, &lock);

@@ -508,7 +508,8 @@ class appender {
           const std::uint64_t base = partition_.base_of(found);
           adopt(std::move(found), base);
           next_slot_ = slots_.first_without_record(0);
-          if (const std::uint64_t end = base + next_slot_; end < durable) {  // nobody would flush what is appended there
+          if (const std::uint64_t end = base + next_slot_;
+              end < durable) {  // nobody would flush what is appended there
             leave(left_);
             throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(last)),
                         "the log ends in it at offset " + std::to_string(end) + ", but is said to be durable up to " +

@@ -2,8 +2,8 @@
 //
 // Byte `lock_byte(partition, sequence)` locked shared is a pin on that segment: its file is neither cleared nor reused.
 // Locked exclusively, it is the right to a retired segment's name. Byte `writer_byte(partition)` locked exclusively is the
-// right to write to a single-writer partition; `flush_byte(partition)`, to flush it for those who wait; `recovery_byte`, to
-// recover the topic after the machine died. The bytes need not exist in the file.
+// right to write to a single-writer partition; `flush_byte(partition)`, to flush it for those who wait; `recovery_byte` and
+// `presence_byte`, see presence.hpp. The bytes need not exist in the file.
 //
 // The locks belong to the open file description, so one descriptor for each process and topic serves all of them. Since
 // locks of one description do not conflict, this account decides within the process.
@@ -32,6 +32,7 @@ constexpr std::uint64_t flush_byte(std::uint32_t partition) noexcept {
   return std::uint64_t{1} << 62 | std::uint64_t{1} << 32 | partition;
 }
 inline constexpr std::uint64_t recovery_byte = std::uint64_t{1} << 62 | std::uint64_t{1} << 33;
+inline constexpr std::uint64_t presence_byte = recovery_byte + 1;
 
 class pins {
  public:
@@ -54,6 +55,9 @@ class pins {
     }
     return take(entry, [&] { return locks_.try_shared(byte); }) == refusal::none;
   }
+
+  /// Whether anybody but this process has a pin on it. Takes nothing.
+  bool is_pinned_by_another(std::uint64_t byte) const { return locks_.is_shared_by_another(byte); }
 
   void unpin(std::uint64_t byte) noexcept {
     if (forked()) return;

@@ -2,13 +2,14 @@
 //
 // After a power failure the device has each page of a file as it was at some moment since it was last flushed, each name as
 // it was or was to be. Below the mark `durable` everything is there. Beyond it the records are checked one by one, and the
-// partition is cut at the first that is not whole: what follows was never acknowledged as durable. Whatever nobody in this
+// partition is cut at the first that is not whole: what follows was never acknowledged as durable. The segment that was cut
+// ends there: what lies in it cannot be taken for a record that is written later, should the power fail again. Whatever nobody in this
 // boot can hold any more (owners, sleepers, half-made files) is cleared away.
 //
 // A topic without durability is only made fit for use: its segments must follow one another; whether the records in them are
 // whole nobody can tell.
 //
-// Processes  the first who opens the topic for writing in a boot, with the right to `recovery_byte`; the others wait for it.
+// Processes  the first who opens the topic for writing in a boot, with nobody else present (presence.hpp).
 // Crash      a death leaves a topic that is recovered again from the beginning.
 // Cost       the headers of the first and last segments, and the records beyond the mark; the others are not read.
 #pragma once
@@ -18,14 +19,13 @@
 #include <leat/storage/durability.hpp>
 #include <leat/storage/group_offsets.hpp>
 #include <leat/storage/partition.hpp>
+#include <leat/storage/presence.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace leat::storage {
@@ -41,7 +41,7 @@ class partition_recovery {
     const std::uint64_t first = partition_.start_sequence().observe();
     std::uint64_t last = 0;
     if (!find_marked(first, last)) {
-      if (mark_ != 0 || first != 0) {
+      if (durable_ && (mark_ != 0 || first != 0)) {
         throw error(
             errc::corrupt, path(first),
             "the segment with the records up to offset " + std::to_string(mark_) + ", which were flushed, is missing");
@@ -57,13 +57,13 @@ class partition_recovery {
       end = here->base_offset().observe() + count;
       const std::shared_ptr<const segment> next = sound(last + 1);
       if (next == nullptr || next->base_offset().observe() != end) {
-        cut(*here, count, false);
+        cut(*here, count, durable_);
         break;
       }
       cut(*here, count, true);
     }
     remove_beyond(last);
-    std::uint64_t start = first;
+    std::uint64_t start = std::min(first, last);
     while (start < last && sound(start) == nullptr) ++start;
     const std::uint64_t base = sound(start)->base_offset().observe();
     if (base > end) {
@@ -111,11 +111,14 @@ class partition_recovery {
     return s->base_offset().observe() == sync::settled_word::unset ? nullptr : s;
   }
 
-  /// The segment with the last record below the mark; where there is none, the first.
+  /// Where the check begins: the segment with the last record below the mark; where there is none, the first.
   bool find_marked(std::uint64_t first, std::uint64_t& found) {
-    const auto begin = std::lower_bound(names_.begin(), names_.end(), first);
+    auto begin = std::lower_bound(names_.begin(), names_.end(), first);
+    // Without flushes the words may be newer than the names: then the log is what there is.
+    if (!durable_ && begin == names_.end()) begin = names_.begin();
+    const auto has_begun = [&](std::uint64_t s) { return sound(s) != nullptr; };
     if (mark_ == 0) {
-      const auto lowest = std::find_if(begin, names_.end(), [&](std::uint64_t s) { return sound(s) != nullptr; });
+      const auto lowest = std::find_if(begin, names_.end(), has_begun);
       if (lowest == names_.end()) return false;
       found = *lowest;
       return true;
@@ -149,11 +152,11 @@ class partition_recovery {
            format::is_kind(word, format::record_kind::full) && has_its_checksum(partition_, s, word);
   }
 
-  /// Behind `count` records nothing is left but the seal, where another segment follows or there was one.
-  void cut(const segment& s, std::uint64_t count, bool followed) {
+  /// Behind `count` records nothing is left but the seal, where it is to be there or was.
+  void cut(const segment& s, std::uint64_t count, bool to_be_sealed) {
     const sync::slot_array slots = s.slots();
-    if (!durable_ && followed && slots.ends_at(count)) return;
-    const bool sealed = count < slots.size() && (followed || slots.observe(count) == format::slot_sealed);
+    if (!durable_ && to_be_sealed && slots.ends_at(count)) return;
+    const bool sealed = count < slots.size() && (to_be_sealed || slots.observe(count) == format::slot_sealed);
     if (sealed && slots.observe(count) != format::slot_sealed) {
       slots.clear(count, count + 1);
       slots.try_seal(count);
@@ -202,42 +205,38 @@ class partition_recovery {
   std::vector<std::uint64_t> names_;
 };
 
-/// Recovers the topic, unless that was done in this boot.
+/// Recovers the topic if nobody has had it open since the machine died. What it gives is to be kept as long as it is open.
 template <class Partitions>
-void recover_once(topic_context& topic, const Partitions& partitions) {
-  const auto is_done = [&] { return topic.words.boot == os::current_boot(); };
-  if (is_done()) return;
+presence recover_if_dead(topic_context& topic, const Partitions& partitions) {
+  if (topic.directory->is_volatile()) return {};  // it would be gone
   const std::string path = topic.directory->path("topic");
-  if (!topic.writable) {
-    if (!topic.is_durable()) return;
+  if (topic.is_durable() && os::current_boot() == os::unknown_boot) {
+    throw error(errc::unsupported, path,
+                "a durable topic needs /proc/sys/kernel/random/boot_id, to see that the machine was started anew");
+  }
+  const auto is_current = [&] { return topic.words.boot == os::current_boot(); };
+  if (!topic.writable && !is_current()) {
+    if (!topic.is_durable() || topic.pins.is_pinned_by_another(presence_byte)) return {};
     throw error(errc::permission_denied, path,
                 "the machine was started anew, and somebody who may write to the topic must open it first");
   }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (topic.pins.try_own(recovery_byte) != pins::refusal::none) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      throw error(errc::system, path, "another process has been recovering the topic for a minute");
+  return presence::enter(topic.pins, path, is_current, [&] {
+    std::vector<std::uint64_t> ends;
+    for (const auto& p : partitions) {
+      if (p == nullptr) break;
+      ends.push_back(partition_recovery(*p).run());
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (is_done()) return;
-  }
-  const pins::ownership right(topic.pins, recovery_byte);
-  if (is_done()) return;
-  std::vector<std::uint64_t> ends;
-  for (const auto& p : partitions) {
-    if (p == nullptr) break;
-    ends.push_back(partition_recovery(*p).run());
-  }
-  remove_dead_temporaries(*topic.directory);
-  for (const std::string& name : topic.directory->list()) {
-    if (!name.starts_with(group_offsets::name_prefix)) continue;
-    group_offsets::recover(topic.directory, topic.header, name.substr(group_offsets::name_prefix.size()), ends);
-  }
-  auto& words = const_cast<format::topic_header&>(topic.words);
-  words.recovered = os::realtime();
-  if (topic.is_durable()) topic.flush_words();
-  words.boot = os::current_boot();
-  if (topic.is_durable()) topic.flush_words();
+    remove_dead_temporaries(*topic.directory);
+    for (const std::string& name : topic.directory->list()) {
+      if (!name.starts_with(group_offsets::name_prefix)) continue;
+      group_offsets::recover(topic.directory, topic.header, name.substr(group_offsets::name_prefix.size()), ends);
+    }
+    auto& words = const_cast<format::topic_header&>(topic.words);
+    words.recovered = os::realtime();
+    if (topic.is_durable()) topic.flush_words();
+    words.boot = os::current_boot();
+    if (topic.is_durable()) topic.flush_words();
+  });
 }
 
 }  // namespace leat::storage

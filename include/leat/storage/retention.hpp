@@ -115,6 +115,7 @@ inline std::uint64_t delete_records(partition& p, std::uint64_t before) {
     if (p.base_of(next) > before) break;
     p.start_sequence().raise(start + 1);
   }
+  if (p.topic().is_durable()) p.topic().flush_words();
   p.topic().bell.ring(p.wake_mask());  // sleepers below it have lost their place
   return p.start_offset().observe();
 }

@@ -16,15 +16,14 @@
 #include <leat/os/memory_directory.hpp>
 #include <leat/storage/group_words.hpp>
 #include <leat/storage/leftovers.hpp>
+#include <leat/storage/presence.hpp>
 #include <leat/sync/doorbell.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 
 namespace leat::storage {
 
@@ -83,7 +82,7 @@ class store_files {
     verify(file->path());
     topics_ = directory_->open_directory(topics_name);
     groups_ = directory_->open_directory(groups_name);
-    if (groups_ != nullptr && writable_) recover_groups_once(*file);
+    if (groups_ != nullptr && writable_ && !directory_->is_volatile()) recover_groups_if_dead();
     for (const char* const name :
          {topics_ == nullptr ? topics_name : nullptr, groups_ == nullptr ? groups_name : nullptr}) {
       if (name != nullptr) throw error(errc::not_found, directory_->path(name), "the store lacks this directory");
@@ -123,19 +122,15 @@ class store_files {
  private:
   /// Members and assignments end with the machine, and may have been cut off by its end. What groups have committed lies with
   /// the topics, and is recovered there.
-  void recover_groups_once(const os::file& file) {
-    const auto is_done = [&] { return header().boot == os::current_boot(); };
-    if (is_done()) return;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!file.try_own()) {
-      if (std::chrono::steady_clock::now() >= deadline) {
-        throw error(errc::system, file.path(), "another process has been recovering the store for a minute");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (is_done()) return;
-    for (const std::string& name : groups_->list()) recover_group(*groups_, name, directory_mode() & 0666);
-    const_cast<format::store_header&>(header()).boot = os::current_boot();
+  void recover_groups_if_dead() {
+    std::optional<os::file> file = directory_->open(file_name, os::access::read_write);
+    if (!file) throw error(errc::not_found, directory_->path(file_name), "the store was removed while it was opened");
+    locks_.emplace(std::move(*file));
+    const auto is_current = [&] { return header().boot == os::current_boot(); };
+    presence_ = presence::enter(*locks_, directory_->path(file_name), is_current, [&] {
+      for (const std::string& name : groups_->list()) recover_group(*groups_, name, directory_mode() & 0666);
+      const_cast<format::store_header&>(header()).boot = os::current_boot();
+    });
   }
 
   static void check_owner(const os::folder& directory, const store_options& options) {
@@ -202,6 +197,8 @@ class store_files {
   std::shared_ptr<os::directory> groups_;
   std::optional<os::mapping> mapping_;
   bool writable_ = false;
+  std::optional<pins> locks_;  // of the store file
+  presence presence_;
 };
 
 }  // namespace leat::storage

@@ -109,7 +109,7 @@ class topic_log {
                  group_registry(directory, context_.header)},
         partitions_(format::max_partitions) {
     take_over_partitions();
-    recover_once(context_, partitions_);
+    presence_ = recover_if_dead(context_, partitions_);
     if (context_.is_durable() && writable_) require_names();
   }
 
@@ -528,7 +528,8 @@ class topic_log {
   os::mapping mapping_;
   bool writable_;
   topic_context context_;
-  std::mutex mutex_;  // over the taking over of partitions
+  presence presence_;  // ends before the context's locks do
+  std::mutex mutex_;   // over the taking over of partitions
   std::atomic<std::uint32_t> count_{0};
   std::vector<std::unique_ptr<storage::partition>> partitions_;  // the first count_ are there
 };
