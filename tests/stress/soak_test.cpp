@@ -89,8 +89,8 @@ class watched {
   template <class Judge>
   void judge(Judge judge) const {
     judge(name_ + ", descriptors", descriptors_);
+    if (slowdown > 2) return;  // sanitizers keep memory, in mappings of their own
     judge(name_ + ", mappings", mappings_);
-    if (slowdown > 2) return;  // sanitizers keep memory
     judge(name_ + ", private memory", private_kilobytes_);
     judge(name_ + ", resident memory", resident_kilobytes_);
   }
@@ -437,8 +437,8 @@ TEST_CASE("under full load with kills and rebalances nothing grows and no record
   CHECK(w.audited[soak::recycled] > 0);
   CHECK(w.compared > 0);
   CHECK(w.read > 0);
-  CHECK(run.kills() > 5);
-  CHECK(run.stops() > 5);
+  CHECK(run.kills() > 5 / slowdown);
+  CHECK(run.stops() > 5 / slowdown);
 }
 
 }  // namespace stress_soak
