@@ -101,6 +101,7 @@ struct producer_role {
   std::uint32_t slot;
   std::optional<unsigned> worker = std::nullopt;       // whose latencies count
   std::uint64_t opens_anew_after = ~std::uint64_t{0};  // turns
+  bool waits_for_device = true;
 };
 
 class producing {
@@ -116,8 +117,8 @@ class producing {
     while (world_.stop == 0) {
       std::vector<producer> out;
       for (const topic_index t : role_.topics) {
-        out.emplace_back(open_topic(role_.store, t),
-                         leat::producer_options{.max_block = std::chrono::milliseconds(20)});
+        out.emplace_back(open_topic(role_.store, t), leat::producer_options{.max_block = std::chrono::milliseconds(20),
+                                                                            .wait_for_device = role_.waits_for_device});
       }
       for (std::uint64_t n = 0; n < role_.opens_anew_after && world_.stop == 0; ++n) {
         const std::size_t i = random_.roll(out.size());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +43,16 @@ void begin_by_hand(const partition_files& files, std::uint64_t sequence, std::ui
   REQUIRE(files.partition().open(sequence, access::read_write, segment) == opened::pinned);
   segment->base_offset().settle(base);
   files.partition().begun().raise(sequence + 1);
+}
+
+/// Mappings of this process of files of the topic that have no name any more.
+std::size_t nameless_mappings(const partition_files& files) {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) {
+    count += line.find(files.directory()) != line.npos && line.ends_with("(deleted)") ? 1 : 0;
+  }
+  return count;
 }
 
 TEST_CASE("a fresh segment is empty and whole and has the topic's mode") {
@@ -288,6 +299,55 @@ TEST_CASE("a file whose temporary name was taken for a leftover is made again") 
   CHECK(p.finish() == outcome::source_gone);
   make_segment(files.partition(), 0);
   CHECK(files.segments() == std::set{files.segment_name(0)});
+}
+
+TEST_CASE("a new file that has lost its temporary name is not kept mapped") {
+  const partition_files files;
+  {
+    preparation p(files.partition(), 0);
+    REQUIRE(files.segments().size() == 1);
+    std::filesystem::remove(files.directory() + "/" + *files.segments().begin());
+    REQUIRE(p.finish() == outcome::source_gone);
+  }
+  REQUIRE(nameless_mappings(files) == 1);
+  make_segment(files.partition(), 0);
+  CHECK(files.partition().map(files.segment_name(0), access::read_write) != nullptr);
+  CHECK(nameless_mappings(files) == 0);
+}
+
+TEST_CASE("a spare that loses its name while it is recycled is kept mapped by nobody") {
+  const partition_files files(1);
+  fill(files, 3);
+  const std::uint64_t next = files.partition().begun().observe() + 1;
+  const std::set<std::string> before = files.segments();
+  {
+    preparation p(files.partition(), next);
+    REQUIRE(files.segments() == before);  // it took a spare
+    const std::string source = files.segment_name(files.partition().start_sequence().observe() - 1);
+    REQUIRE(before.contains(source));
+    REQUIRE(files.other_partition().map(source, access::read_write) != nullptr);
+    // As one does who found it pinned, and looks at it only now.
+    std::filesystem::remove(files.directory() + "/" + source);
+    REQUIRE(p.finish() == outcome::source_gone);
+  }
+  REQUIRE(nameless_mappings(files) == 2);
+  make_segment(files.partition(), next);
+  CHECK(files.partition().map(files.segment_name(next), access::read_write) != nullptr);
+  CHECK(files.other_partition().map(files.segment_name(next), access::read_write) != nullptr);
+  CHECK(nameless_mappings(files) == 0);
+}
+
+TEST_CASE("a late name that is removed with what dead producers left is kept mapped by nobody") {
+  const partition_files files;
+  begin_by_hand(files, 0, 0);
+  begin_by_hand(files, 1, 10);
+  files.partition().start_sequence().raise(1);
+  files.partition().reclaimed().raise(1);
+  remove_leftovers(files.other_partition());
+  REQUIRE_FALSE(std::filesystem::exists(files.segment_path(0)));
+  CHECK(files.partition().map(files.segment_name(1), access::read_write) != nullptr);
+  CHECK(files.other_partition().map(files.segment_name(1), access::read_write) != nullptr);
+  CHECK(nameless_mappings(files) == 0);
 }
 
 TEST_CASE("what dead producers left is removed and what the living make is not") {

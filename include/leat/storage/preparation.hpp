@@ -151,7 +151,12 @@ class preparation {
     const std::string source = temporary_.empty() ? partition_.name(source_) : temporary_;
     switch (directory.rename(source, partition_.name(target_))) {
       case os::rename_result::exists: return outcome::in_place;
-      case os::rename_result::absent: temporary_.clear(); return outcome::source_gone;
+      case os::rename_result::absent:
+        // Taken by one who found the spare pinned before it was owned, or the new file before its maker said that it lives.
+        // Its life began here, so it is said here that it is over: else all who have it mapped would keep it.
+        spare_->abandoned().set();
+        temporary_.clear();
+        return outcome::source_gone;
       case os::rename_result::done: break;
     }
     temporary_.clear();
@@ -199,6 +204,7 @@ inline std::size_t remove_leftovers(partition& p) {
       } else if (name->sequence < p.reclaimed().observe()) {
         if (topic.pins.try_own(p.lock(name->sequence)) != pins::refusal::none) continue;
         const pins::ownership right(topic.pins, p.lock(name->sequence));
+        if (const auto file = p.map_if_segment(text)) file->abandoned().set();
         removed += topic.directory->remove(text) ? 1 : 0;
       }
     } catch (const error&) {
