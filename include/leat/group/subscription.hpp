@@ -57,7 +57,8 @@ class topic_filter {
     for (std::size_t i = 0; i < expression.size(); ++i) {
       switch (expression[i]) {
         case '\\':
-          if (++i < expression.size() && expression[i] >= '1' && expression[i] <= '9') return "it has a back-reference";
+          ++i;
+          if (i < expression.size() && expression[i] >= '1' && expression[i] <= '9') return "it has a back-reference";
           add(1);
           break;
         case '[':
@@ -82,7 +83,8 @@ class topic_filter {
 
   /// Of the bracket expression that begins at `i`; where it has no end, that of the text.
   static std::size_t end_of_bracket(const std::string& text, std::size_t i) noexcept {
-    if (++i < text.size() && text[i] == '^') ++i;
+    ++i;
+    if (i < text.size() && text[i] == '^') ++i;
     if (i < text.size() && text[i] == ']') ++i;
     while (i < text.size() && text[i] != ']') {
       const char kind = text[i] == '[' && i + 1 < text.size() ? text[i + 1] : ' ';
@@ -98,7 +100,8 @@ class topic_filter {
   /// In the braces that begin at `i`, which moves to their end. 1 at least.
   static std::size_t largest_number(const std::string& text, std::size_t& i) noexcept {
     std::size_t most = 1;
-    for (std::size_t number = 0; ++i < text.size() && text[i] != '}';) {
+    std::size_t number = 0;
+    for (++i; i < text.size() && text[i] != '}'; ++i) {
       const bool digit = text[i] >= '0' && text[i] <= '9';
       number = digit ? std::min<std::size_t>(number * 10 + static_cast<std::size_t>(text[i] - '0'), 1 << 20) : 0;
       most = std::max(most, number);
