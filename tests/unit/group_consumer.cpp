@@ -345,6 +345,45 @@ TEST_CASE("a member with another assignor than the group's is refused") {
 
 // --- commits ---
 
+TEST_CASE("what an assignor must not return is refused and the assignor is named") {
+  const auto refusal_of = [](const leat::assignment& returned) {
+    const auto temporary = temporary_store::in_process();
+    const auto topic = make_topic(temporary, 2);
+    auto options = of_group();
+    options.assignor = leat::assignor{"mine", [returned](auto, const auto&) { return returned; }};
+    member in{topic, options};
+    CHECK(code_of([&] { (void)in.poll().size(); }) == errc::invalid_argument);
+    const std::string message = message_of([&] { (void)in.poll().size(); });
+    CHECK_THAT(message, ContainsSubstring("the assignor mine"));
+    CHECK(in.owned().empty());
+    return message;
+  };
+  CHECK_THAT(refusal_of({}), ContainsSubstring("returned 0 lists for 1 members"));
+  CHECK_THAT(refusal_of({{{"t", 0}}, {{"t", 1}}}), ContainsSubstring("returned 2 lists for 1 members"));
+  CHECK_THAT(refusal_of({{{"t", 0}, {"t", 0}}}), ContainsSubstring("partition 0 of t"));
+  CHECK_THAT(refusal_of({{{"t", 2}}}), ContainsSubstring("partition 2 of t"));
+  CHECK_THAT(refusal_of({{{"other", 0}}}), ContainsSubstring("partition 0 of other"));
+}
+
+TEST_CASE("a callback of a rebalance cannot subscribe or leave and the member goes on") {
+  const auto temporary = temporary_store::in_process();
+  const auto topic = make_topic(temporary);
+  send(topic, 0, 3);
+  member in{temporary.store, of_group()};
+  errc subscribing = errc::ok;
+  errc leaving = errc::ok;
+  leat::rebalance_listener listener;
+  listener.assigned = [&](auto) {
+    subscribing = code_of([&] { in.subscribe({"t"}); });
+    leaving = code_of([&] { in.unsubscribe(); });
+  };
+  in.subscribe({"t"}, listener);
+  CHECK(values(in.poll(1s)) == ints{0, 1, 2});
+  CHECK(subscribing == errc::invalid_argument);
+  CHECK(leaving == errc::invalid_argument);
+  CHECK(in.owned() == partitions{{"t", 0}});
+}
+
 TEST_CASE("auto commit commits what earlier polls have returned and never what the current one hands over") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = make_topic(temporary);

@@ -10,8 +10,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace unit_offset_for_time {
@@ -127,6 +129,21 @@ TEST_CASE("deleted records are not found") {
   CHECK(s.ask(0) == found());
   s.send(7);
   CHECK(s.ask(7) == found(2000));
+}
+
+TEST_CASE("a segment that is missing is an error of the search") {
+  const auto temporary = temporary_store::on_disk();
+  const auto topic =
+      temporary.store.topic<std::uint64_t>("t", {.segment_bytes = 16384, .retention = {.bytes = leat::unlimited}});
+  leat::producer out{topic};
+  std::int64_t time = 0;
+  while (topic.log()->partition(0).begun().observe() < 3) REQUIRE(out.send(1, {.timestamp = at(++time)}));
+  REQUIRE(std::filesystem::remove(temporary.file("topics/t/" + topic.log()->partition(0).name(1))));
+  CHECK(topic.offset_for_time(0, at(1)) == 0);  // which lies before it
+  const auto failure = leat_tests::failure_of([&] { (void)topic.offset_for_time(0, at(time)); });
+  REQUIRE(failure);
+  CHECK(failure->code() == errc::not_found);
+  CHECK_THAT(std::string(failure->what()), Catch::Matchers::ContainsSubstring("a segment of the log is missing"));
 }
 
 TEST_CASE("times at the ends of their range can be searched for") {

@@ -264,6 +264,18 @@ TEST_CASE("metadata goes with its offset when the partition is taken over") {
   CHECK(s.others->committed(0) == committed_offset{5, "five"});
 }
 
+TEST_CASE("a commit whose metadata is missing is an error for who takes the partition over, which names the file") {
+  sample s;
+  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  REQUIRE(s.mine->commit(0, {epoch, me}, 5, "five") == errc::ok);
+  const std::string name = *s.metadata_files().begin();
+  REQUIRE(std::filesystem::remove(s.directory() + "/" + name));
+  const std::string message = message_of([&] { (void)s.others->take(0, {epoch, me}, another); });
+  CHECK_THAT(message, ContainsSubstring(name));
+  CHECK_THAT(message, ContainsSubstring("the metadata of a commit is missing"));
+  CHECK(s.mine->commit(0, {epoch, me}, 6) == errc::fenced);  // the partition is another's all the same
+}
+
 TEST_CASE("metadata that no commit leads to is removed and the rest is kept") {
   const sample s;
   const std::uint32_t epoch = s.mine->take(0, {}, me).value();
