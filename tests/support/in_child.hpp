@@ -5,6 +5,8 @@
 // The child makes no assertions of Catch2. Should it hang, it is killed after some seconds.
 #pragma once
 
+#include "support/end_child.hpp"
+
 #include <exception>
 #include <string>
 
@@ -42,7 +44,7 @@ std::string in_child(Body&& body, unsigned seconds = 20) {
       if (written <= 0) break;
       done += static_cast<std::size_t>(written);
     }
-    ::_exit(0);
+    end_child(0);
   }
   ::close(ends[1]);
   std::string said;

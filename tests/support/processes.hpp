@@ -10,6 +10,7 @@
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/end_child.hpp"
 #include "support/temporary_store.hpp"
 
 #include <algorithm>
@@ -250,7 +251,7 @@ class child {
     } catch (...) {
       say("an exception of unknown type");
     }
-    ::_exit(code);
+    end_child(code);
   }
   child(child&& other) noexcept : report_(std::move(other.report_)), pid_(std::exchange(other.pid_, -1)) {}
   child& operator=(child&& other) noexcept {
