@@ -27,8 +27,8 @@ inline const boot_id& current_boot() noexcept {
     unsigned count = 0;
     for (const char c : text) {
       if (c == '-' || count == 2 * digits.size()) continue;
-      const unsigned value = static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10) & 15U;
-      digits[count / 2] = static_cast<std::uint8_t>(digits[count / 2] << 4 | value);
+      const int value = (c <= '9' ? c - '0' : c - 'a' + 10) & 15;
+      digits[count / 2] = static_cast<std::uint8_t>((digits[count / 2] << 4 | value) & 255);
       ++count;
     }
     return digits;
