@@ -209,7 +209,7 @@ class Durability(ToolCase):
         text = self.leat("topics", "describe", "web")
         self.assertIn("recovered        " + d["recovered"], text)
         self.assertEqual(text.splitlines()[-2].split()[-3:], ["DURABLE", "RECOVERED", "END"])
-        self.assertEqual(text.splitlines()[-1].split(), ["0", "0", "7", "7", "1", "7", "6"])
+        self.assertEqual(text.splitlines()[-1].split(), ["0", "0", "7", "7", "2", "7", "6"])
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ struct partition_words {
   std::uint64_t durable;         // records below are on the device
   std::uint64_t recovered_end;   // where it ended when it was recovered last
   std::uint32_t flush_bell;      // futex word: changes with every flush
-  std::uint32_t flush_alarm;  // 1: a flush has begun, and not succeeded yet; the next gives the device all pages again
+  std::uint32_t
+      flush_alarm;  // odd: a flush has begun, and not succeeded yet; the next gives the device all pages again
   partition_counters counters;
   std::uint32_t doorbell;  // odd while somebody sleeps; read at every publish, so alone on its line
   std::uint32_t padding_2[31];

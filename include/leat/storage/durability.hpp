@@ -76,21 +76,21 @@ inline void flush(partition& p) {
   const std::uint64_t end =
       segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
   // Before the device is asked: whoever dies with its refusal leaves the alarm to the next.
-  const bool again = p.flush_alarm().raise();
+  const sync::alarm::raised alarm = p.flush_alarm().raise();
   try {
     bool has_new_names = false;
     for (auto s = segments.rbegin(); s != segments.rend(); ++s) {
-      if (again) (*s)->dirty_again();
+      if (alarm.again) (*s)->dirty_again();
       (*s)->flush(directory.path(p.name(s->sequence())));
       has_new_names = has_new_names || (*s)->base_offset().observe() >= from;
     }
     if (has_new_names) directory.sync();
     if (retired) p.topic().flush_words();  // so that nobody looks for what was not flushed
   } catch (const error&) {
-    p.flush_alarm().raise();  // another's flush may have lowered it meanwhile
+    (void)p.flush_alarm().raise();  // another's flush may have lowered it meanwhile
     throw;
   }
-  p.flush_alarm().lower();
+  p.flush_alarm().lower(alarm.value);
   sync::counter(p.counters().flushes).add(1);
   p.durable().raise(end);
 }

@@ -193,7 +193,8 @@ class partition_recovery {
     set(w.start_sequence, e.start);
     set(w.begun, e.begun);
     set(w.recovered_end, e.end);
-    partition_.flush_alarm().lower();
+    const sync::alarm alarm = partition_.flush_alarm();
+    alarm.lower(alarm.raise().value);
     if (!durable_) return;
     partition_.topic().directory->sync();
     set(w.durable, e.end);

@@ -85,16 +85,26 @@ class flag {
   std::uint64_t* word_;
 };
 
-/// Raised before something that may fail, and lowered by the one with whom it did not. [flush]
+/// Raised (odd) before something that may fail, and lowered (even) by the one with whom it did not, unless another has raised
+/// it since. (tests/model/durable_ack.pml) [flush]
 class alarm {
  public:
   explicit alarm(const std::uint32_t& word) noexcept : word_(const_cast<std::uint32_t*>(&word)) {}
 
-  /// True: it was raised already, so somebody did fail, or die, or is at it.
-  bool raise() const noexcept {
-    return std::atomic_ref<std::uint32_t>(*word_).exchange(1, std::memory_order_seq_cst) != 0;
+  struct raised {
+    std::uint32_t value;  // what it is now
+    bool again;           // it was raised before: somebody has failed, or died, or is at it
+  };
+  raised raise() const noexcept {
+    const std::atomic_ref<std::uint32_t> word(*word_);
+    std::uint32_t seen = word.load(std::memory_order_relaxed);  // only a first guess for the exchange
+    while (!word.compare_exchange_weak(seen, (seen + 2) | 1, std::memory_order_seq_cst)) {
+    }
+    return {(seen + 2) | 1, (seen & 1) != 0};
   }
-  void lower() const noexcept { std::atomic_ref<std::uint32_t>(*word_).store(0, std::memory_order_seq_cst); }
+  void lower(std::uint32_t from) const noexcept {
+    std::atomic_ref<std::uint32_t>(*word_).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
+  }
 
  private:
   std::uint32_t* word_;
