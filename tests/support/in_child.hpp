@@ -64,5 +64,15 @@ inline constexpr uid_t ordinary_user = 65534;
 inline bool become(uid_t user) {
   return ::setgroups(0, nullptr) == 0 && ::setgid(static_cast<gid_t>(user)) == 0 && ::setuid(user) == 0;
 }
+inline constexpr uid_t another_user = ordinary_user - 1;
+
+/// in_child(), as another user.
+template <class Body>
+std::string as(uid_t user, Body&& body) {
+  return in_child([&]() -> std::string {
+    if (!become(user)) return "could not become user " + std::to_string(user);
+    return body();
+  });
+}
 
 }  // namespace leat_tests

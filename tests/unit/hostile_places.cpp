@@ -33,20 +33,13 @@ namespace unit_hostile_places {
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 using leat::errc;
+using leat_tests::another_user;
+using leat_tests::as;
 using leat_tests::become;
 using leat_tests::code_of;
 using leat_tests::in_child;
 using leat_tests::message_of;
 using leat_tests::ordinary_user;
-
-constexpr uid_t another_user = ordinary_user - 1;
-
-std::string as(uid_t user, auto&& body) {
-  return in_child([&]() -> std::string {
-    if (!become(user)) return "could not become user " + std::to_string(user);
-    return body();
-  });
-}
 
 /// A store with a topic "t" and a group "g" that has committed with metadata; nobody uses it.
 struct sample {

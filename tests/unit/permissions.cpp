@@ -22,20 +22,13 @@ namespace unit_permissions {
 using Catch::Matchers::ContainsSubstring;
 using leat::errc;
 using leat::open_mode;
+using leat_tests::another_user;
+using leat_tests::as;
 using leat_tests::become;
 using leat_tests::code_of;
 using leat_tests::in_child;
 using leat_tests::message_of;
 using leat_tests::ordinary_user;
-
-constexpr uid_t another_user = ordinary_user - 1;
-
-std::string as(uid_t user, auto&& body) {
-  return in_child([&]() -> std::string {
-    if (!become(user)) return "could not become user " + std::to_string(user);
-    return body();
-  });
-}
 
 /// A directory that everybody may pass through, and one user owns.
 struct place_of {

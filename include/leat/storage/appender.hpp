@@ -325,9 +325,8 @@ class appender {
     }
     const std::int64_t now = os::monotonic_coarse();
     if (last_flush_ == never) last_flush_ = now;
-    const bool is_due =
-        unflushed_bytes_ + (chunk_begin_ - std::min(counted_, chunk_begin_)) >= partition_.topic().flush_bytes() ||
-        static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
+    const bool is_due = unflushed_bytes_ + uncounted() >= partition_.topic().flush_bytes() ||
+                        static_cast<std::uint64_t>(now - last_flush_) >= partition_.topic().flush_nanoseconds();
     if (!is_due) return errc::ok;
     const errc outcome = make_durable(partition_, unflushed_end_);
     last_flush_ = now;
@@ -570,9 +569,12 @@ class appender {
     }
   }
 
+  /// Bytes of the chunk that were taken since count().
+  std::uint64_t uncounted() const noexcept { return chunk_begin_ - std::min(counted_, chunk_begin_); }
+
   /// Adds to the partition's counters what this appender has done since it last did.
   void count() noexcept {
-    const std::uint64_t bytes = chunk_begin_ - std::min(counted_, chunk_begin_);
+    const std::uint64_t bytes = uncounted();
     sync::counter(partition_.counters().bytes_appended).add(bytes);
     unflushed_bytes_ += bytes;
     sync::counter(partition_.counters().contended_publishes).add(std::exchange(contended_, 0));
