@@ -35,7 +35,8 @@ enum class errc {
   back_pressure,        // retention waits for a consumer group that has not committed yet
   fenced,               // the group has given the partition to another member
   group_not_empty,      // the group has live members
-  unsupported,          // the kernel or file system lacks something that leat needs
+  unsupported,          // the kernel or file system lacks something that leat needs; or Kafka, or this librdkafka
+  unreachable,          // no broker of Kafka's has answered in time (leat/kafka)
   system                // a system call failed otherwise; the reason says which and how
 };
 
@@ -66,6 +67,7 @@ inline const char* describe(errc code) noexcept {
     case errc::fenced: return "the partition belongs to another member of the group";
     case errc::group_not_empty: return "the group has live members";
     case errc::unsupported: return "not supported here";
+    case errc::unreachable: return "no broker has answered in time";
     case errc::system: return "system call failed";
   }
   return "unknown error";

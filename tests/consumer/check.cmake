@@ -12,7 +12,7 @@ endif()
 
 execute_process(
     COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK_DIR}/build" -G "${GENERATOR}"
-        "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" ${leat_from}
+        "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DLEAT_KAFKA=${KAFKA}" ${leat_from}
     COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK_DIR}/build" COMMAND_ERROR_IS_FATAL ANY)
 
@@ -25,6 +25,9 @@ endforeach()
 
 execute_process(COMMAND "${WORK_DIR}/build/consumer" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${WORK_DIR}/build/async_consumer" COMMAND_ERROR_IS_FATAL ANY)
+if(KAFKA)
+    execute_process(COMMAND "${WORK_DIR}/build/kafka_consumer" COMMAND_ERROR_IS_FATAL ANY)
+endif()
 if(NOT output MATCHES "^${LEAT_VERSION}\n")
     message(FATAL_ERROR "the consumer printed \"${output}\" instead of the version ${LEAT_VERSION}")
 endif()
