@@ -56,12 +56,12 @@ std::vector<std::uint64_t> values(partition& p) {
   std::array<leat::format::slot_word, 100> words;
   std::vector<std::uint64_t> all;
   for (;;) {
-    const auto run = c.fetch(words);
-    REQUIRE(run);
-    if (run->slots.empty()) return all;
-    for (const auto word : run->slots) {
+    leat::storage::run run;
+    REQUIRE(c.fetch(words, run) == errc::ok);
+    if (run.slots.empty()) return all;
+    for (const auto word : run.slots) {
       std::uint64_t value = 0;
-      std::memcpy(&value, run->bytes + leat::format::slot_position(word) + 8, 8);
+      std::memcpy(&value, run.bytes + leat::format::slot_position(word) + 8, 8);
       all.push_back(value);
     }
     c.release();

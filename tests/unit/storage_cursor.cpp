@@ -33,14 +33,14 @@ struct fetched {
 
 fetched fetch(cursor& from, std::size_t most = 100) {
   std::vector<leat::format::slot_word> words(most);
-  const auto run = from.fetch(words);
+  leat::storage::run run;
   fetched f;
-  f.error = run.error();
-  if (!run) return f;
-  f.first_offset = run->first_offset;
-  for (const auto word : run->slots) {
+  f.error = from.fetch(words, run);
+  if (f.error != errc::ok) return f;
+  f.first_offset = run.first_offset;
+  for (const auto word : run.slots) {
     std::uint64_t value = 0;
-    std::memcpy(&value, run->bytes + leat::format::slot_position(word) + 8, 8);
+    std::memcpy(&value, run.bytes + leat::format::slot_position(word) + 8, 8);
     f.values.push_back(value);
   }
   return f;
@@ -239,10 +239,10 @@ TEST_CASE("what was fetched stays as it is until it is released however far the 
   std::uint64_t read = 0;
   while (read < sent) {  // from both segments
     words.emplace_back(100);
-    const auto run = c.fetch(words.back());
-    REQUIRE(run);
-    read += run->slots.size();
-    runs.push_back(*run);
+    leat::storage::run run;
+    REQUIRE(c.fetch(words.back(), run) == errc::ok);
+    read += run.slots.size();
+    runs.push_back(run);
   }
   for (int i = 0; i < 10000; ++i) REQUIRE(append(to, 999'999'999));
   std::uint64_t next = 0;

@@ -58,12 +58,14 @@ class cursor {
     located_ = false;
   }
 
-  /// Up to `into.size()` records from position() on, all from one segment, whose slots are copied to `into`. Empty when
-  /// there is none yet. out_of_range: position() lies below the log start or beyond the end. corrupt: defect() says what.
-  result<run> fetch(std::span<format::slot_word> into) {
-    if (!located_) {
+  /// Up to `into.size()` records from position() on, all from one segment, whose slots are copied to `into`: `found`, without
+  /// records when there are none yet. out_of_range: position() lies below the log start or beyond the end. corrupt: defect()
+  /// says what. (A result would be copied on its way out, which costs more than the look.)
+  [[gnu::always_inline]] errc fetch(std::span<format::slot_word> into, run& found) {
+    found.slots = {};
+    if (!located_) [[unlikely]] {
       if (const errc failure = locate(); failure != errc::ok) return failure;
-      if (!segment_) return run{};
+      if (!segment_) return errc::ok;
     }
     if (position_ < partition_.deleted().observe()) [[unlikely]] {
       keep_lent();
@@ -72,19 +74,21 @@ class cursor {
     for (;;) {
       const std::size_t count = copy_slots(into);
       if (count != 0) [[likely]] {
-        const run found{segment_->bytes(), position_, into.first(count)};
+        found.bytes = segment_->bytes();
+        found.first_offset = position_;
+        found.slots = into.first(count);
         index_ += count;
         position_ += count;
         lent_ = true;
-        const format::slot_word last = found.slots.back();
+        const format::slot_word last = into[count - 1];
         expected_ = found.bytes + format::slot_position(last) + format::record_bytes(last);
-        return found;
+        return errc::ok;
       }
-      if (defect_ != nullptr) return errc::corrupt;
-      if (!slots_.ends_at(index_)) return ends_too_early() ? result<run>(errc::corrupt) : result<run>(run{});
+      if (is_damaged()) return errc::corrupt;
+      if (!slots_.ends_at(index_)) return ends_too_early() ? errc::corrupt : errc::ok;
       const result<step> taken = next_segment();
       if (!taken) return taken.error();
-      if (*taken == step::stayed) return run{};
+      if (*taken == step::stayed) return errc::ok;
     }
   }
 
@@ -138,20 +142,27 @@ class cursor {
 
  private:
   /// Copies the words of the records at hand; each is checked on its way, so that nobody needs to believe it later.
-  std::size_t copy_slots(std::span<format::slot_word> into) noexcept {
-    const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), slots_.size() - index_));
-    std::size_t count = 0;
-    for (; count < most; ++count) {
-      const format::slot_word word = slots_.observe(index_ + count);
-      if (!is_sound(word)) break;
+  [[gnu::always_inline]] std::size_t copy_slots(std::span<format::slot_word> into) noexcept {
+    // Locals: for all that the compiler knows, `into` might overlap this cursor.
+    const sync::slot_array slots = slots_;
+    const std::uint64_t begin = data_begin_, end = data_end_, index = index_;
+    const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), slots.size() - index));
+    for (std::size_t count = 0; count < most; ++count) {
+      const format::slot_word word = slots.observe(index + count);
+      if (!format::is_sound(word, begin, end)) return count;
       into[count] = word;
     }
-    if (count < most) {
-      const format::slot_word word = slots_.observe(index_ + count);
-      const bool defective = word != format::slot_free && word != format::slot_sealed && !is_sound(word);
-      defect_ = defective ? "does not describe a record within the segment" : nullptr;
-    }
-    return count;
+    return most;
+  }
+
+  /// Nothing is at hand: because of what the next slot holds?
+  bool is_damaged() noexcept {
+    if (index_ >= slots_.size()) return false;
+    const format::slot_word next = slots_.observe(index_);
+    if (next == format::slot_free || next == format::slot_sealed) return false;
+    if (format::is_sound(next, data_begin_, data_end_)) return false;  // it came just now
+    defect_ = "does not describe a record within the segment";
+    return true;
   }
 
   /// Nothing is at hand. Where another segment has begun behind this one, it was ended first: a slot that is free still is damage.
@@ -162,8 +173,6 @@ class cursor {
     defect_ = "is free, but another segment follows this one";
     return true;
   }
-
-  bool is_sound(format::slot_word word) const noexcept { return format::is_sound(word, data_begin_, data_end_); }
 
   /// Finds and pins the segment that holds position(), by bisection over the segments' base offsets. No segment at all, or
   /// position() at the end of the last: segment_ is that, or none.
@@ -308,7 +317,6 @@ class cursor {
     data_end_ = segment_->geometry().segment_bytes;
     expected_ = segment_->bytes() + data_begin_;
     index_ = index;
-    defect_ = nullptr;
     located_ = true;
   }
 
