@@ -9,7 +9,7 @@ using namespace leat_tests;
 namespace crash_group_kill {
 
 /// Kills a victim at a moment, and lets the others go on.
-void kill_at(const std::string& path, const group_operation& o, const interruption& m) {
+void kill_at(const std::string& path, const group_operation& o, const moment& m) {
   INFO("killed at system call " << m.calls << " and " << m.instructions << " instructions");
   group_scene s(path);
   try {
@@ -60,10 +60,9 @@ void kill_at_instructions(const group_operation& o, std::chrono::seconds time) {
   unsigned done = 0;
   while (std::chrono::steady_clock::now() < deadline) {
     if (!order.empty() && done == order.size()) break;
-    const interruption m = order.empty()
-                               ? interruption{static_cast<unsigned>(random.roll(calls + 1)),
-                                              static_cast<unsigned>(random.roll(random.one_in(2) ? 60 : 1000))}
-                               : interruption{0, order[done]};
+    const moment m = order.empty() ? moment{static_cast<unsigned>(random.roll(calls + 1)),
+                                            static_cast<unsigned>(random.roll(random.one_in(2) ? 60 : 1000))}
+                                   : moment{0, order[done]};
     kill_at(place.store(std::to_string(done)), o, m);
     ++done;
   }

@@ -20,7 +20,7 @@ leat::consumer_options short_lived() {
 enum class outcome { fenced, joined };
 
 /// Stops a victim at a moment, lets the others go on, also with cleaning, and then lets it go on.
-void stop_at(const std::string& path, const group_operation& o, const interruption& m, outcome expected) {
+void stop_at(const std::string& path, const group_operation& o, const moment& m, outcome expected) {
   INFO("stopped at system call " << m.calls << " and " << m.instructions << " instructions");
   group_scene s(path);
   try {
@@ -82,10 +82,9 @@ void stop_at_instructions(const group_operation& o, std::chrono::seconds time) {
   const auto deadline = std::chrono::steady_clock::now() + time;
   unsigned done = 0;
   while (std::chrono::steady_clock::now() < deadline && (order.empty() || done < order.size())) {
-    const interruption m = order.empty()
-                               ? interruption{static_cast<unsigned>(random.roll(calls + 1)),
-                                              static_cast<unsigned>(random.roll(random.one_in(2) ? 60 : 1000))}
-                               : interruption{0, order[done]};
+    const moment m = order.empty() ? moment{static_cast<unsigned>(random.roll(calls + 1)),
+                                            static_cast<unsigned>(random.roll(random.one_in(2) ? 60 : 1000))}
+                                   : moment{0, order[done]};
     stop_at(place.store(std::to_string(done)), o, m, outcome::fenced);
     ++done;
   }

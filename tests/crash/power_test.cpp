@@ -235,9 +235,16 @@ void power_fails(durability how, sizes size, unsigned processes, unsigned one_in
   std::vector<traced_child> children;
   for (unsigned id = 0; id < processes; ++id) children.emplace_back([&, id] { work(root, how, size, id, *page); });
   unsigned made = 0;
+  unsigned kills = 0;
   while (!children.empty()) {
     const auto which = children.begin() + static_cast<std::ptrdiff_t>(random.roll(children.size()));
     traced_child& child = *which;
+    if (processes > 1 && kills < 8 && random.one_in(500)) {  // others flush what a dead one did not come to
+      child.kill();
+      const unsigned id = processes + kills++;
+      child = traced_child([&, id] { work(root, how, size, id, *page); });
+      continue;
+    }
     if (child.to_system_call() != traced_child::state::stepping) {
       children.erase(which);
       continue;

@@ -239,36 +239,6 @@ TEST_CASE("a store whose deleter was killed at any system call can be created an
   }
 }
 
-TEST_CASE("a store and topic whose creator was killed at any system call can be created by another") {
-  watchdog dog;
-  shared_place place;
-  for (unsigned k = 0;; ++k) {
-    INFO("killed at system call " << k);
-    bool ended = false;
-    {
-      traced_child creator([&] {
-        traced_child::mark();
-        (void)open_log(place.store(), tiny(2));
-        traced_child::mark();
-      });
-      creator.to_mark();
-      for (unsigned i = 0; i < k && !ended; ++i) ended = creator.to_system_call() != traced_child::state::stepping;
-      creator.kill();
-    }
-    {
-      const topic log = open_log(place.store(), tiny(2));
-      producer out(log);
-      send_numbered(out, 1, 0);
-      const auto store = leat::store::open(place.store());
-      (void)store.topic<int>("next");
-    }
-    CHECK(entries(place.store()) == std::vector<std::string>{"groups", "store", "topics"});
-    CHECK(entries(place.store() + "/topics") == std::vector<std::string>{"log", "next"});
-    REQUIRE(leat::store::remove(place.store()));
-    if (ended) break;
-  }
-}
-
 TEST_CASE(
     "an opener goes on correctly from any system call whatever another did meanwhile and wherever that one was "
     "killed") {
@@ -315,42 +285,6 @@ TEST_CASE(
       first.let_go();
       REQUIRE_NOTHROW(leat::store::open(place.store(), {.mode = leat::open_mode::open}));
     }
-  }
-}
-
-TEST_CASE("a topic whose deleter was killed at any system call is there whole or not at all") {
-  watchdog dog;
-  shared_place place;
-  const auto store = leat::store::open(place.store());
-  for (unsigned k = 0;; ++k) {
-    INFO("killed at system call " << k);
-    const topic log = open_log(place.store(), tiny(2));
-    producer out(log);
-    send_numbered(out, 1, 0);
-    bool ended = false;
-    {
-      traced_child deleter([&] {
-        const auto theirs = leat::store::open(place.store());
-        traced_child::mark();
-        (void)theirs.remove_topic("log");
-        traced_child::mark();
-      });
-      deleter.to_mark();
-      for (unsigned i = 0; i < k && !ended; ++i) ended = deleter.to_system_call() != traced_child::state::stepping;
-      deleter.kill();
-    }
-    if (store.topics() == std::vector<std::string>{"log"}) {
-      history h;
-      h.read_all(open_log(place.store()));
-      CHECK(h.size() == 1);
-      CHECK(h.violations() == std::vector<std::string>());
-    }
-    store.remove_topic("log");
-    (void)store.topic<int>("next");
-    CHECK(entries(place.store() + "/topics") == std::vector<std::string>{"next"});
-    // Also when its deleter was killed, its users learn that it is gone.
-    CHECK(out.send(leat::bytes_view()).error() == errc::closed);
-    if (ended) break;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <leat/admin.hpp>
 
 #include "support/group_member.hpp"
+#include "support/moments.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +18,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -288,12 +288,6 @@ inline group_operation committing(const std::string& metadata) {
           .act = [metadata](const group_scene& s, consumer& in) { commit_all(s, in, metadata); }};
 }
 
-/// Where a victim is interrupted: behind so many system calls, and then so many instructions.
-struct interruption {
-  unsigned calls = 0;
-  unsigned instructions = 0;
-};
-
 /// A victim at the mark before it acts. Another mark comes behind; what comes behind that is `after`.
 template <class After>
 traced_child make_victim(const group_scene& s, const group_operation& o, const leat::consumer_options& options,
@@ -309,17 +303,6 @@ traced_child make_victim(const group_scene& s, const group_operation& o, const l
   });
 }
 
-/// Runs it to a moment. False when it comes to its mark before.
-inline bool run_to(traced_child& v, const interruption& m) {
-  for (unsigned i = 0; i < m.calls; ++i) {
-    if (v.to_system_call() != traced_child::state::stepping) return false;
-  }
-  for (unsigned i = 0; i < m.instructions; ++i) {
-    if (v.step() != traced_child::state::stepping) return false;
-  }
-  return true;
-}
-
 /// How many system calls, or instructions, an operation takes.
 inline unsigned count_moments(const std::string& path, const group_operation& o, bool instructions) {
   group_scene s(path);
@@ -331,14 +314,6 @@ inline unsigned count_moments(const std::string& path, const group_operation& o,
   while ((instructions ? v.step() : v.to_system_call()) == traced_child::state::stepping) ++count;
   v.kill();
   return count;
-}
-
-/// All moments of an operation in random order.
-inline std::vector<unsigned> shuffled(unsigned count) {
-  std::vector<unsigned> order(count);
-  for (unsigned i = 0; i < count; ++i) order[i] = i;
-  std::shuffle(order.begin(), order.end(), std::mt19937_64(seed()));
-  return order;
 }
 
 }  // namespace leat_tests

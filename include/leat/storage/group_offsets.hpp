@@ -108,6 +108,7 @@ class group_offsets {
         offsets->recover(p, p < ends.size() ? ends[p] : 0);
       }
       if (topic.durability != 0) offsets->flush();
+      (void)offsets->remove_stale_metadata();  // of commits beyond the end, and of a recovery that was killed
     } catch (const error& e) {
       if (e.code() != errc::foreign && e.code() != errc::corrupt && e.code() != errc::truncated) throw;
       directory->remove(file_name(group));  // cut off in the making: nothing was committed in it

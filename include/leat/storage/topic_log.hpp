@@ -434,6 +434,7 @@ class topic_log {
                   "cannot create a topic in a store opened for reading");
     }
     remove_leftovers(store);
+    remove_dead_temporaries(store.directory());  // of one who made the store at the same time as another, and died
     const format::topic_header header = header_for(options, value, key, store.topics().path(name));
     const bool is_durable = header.durability != 0;
     if (is_durable && store.topics().is_volatile()) {
