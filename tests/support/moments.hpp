@@ -267,6 +267,8 @@ void at_moments(const way& w, const std::vector<moment>& given, std::chrono::mil
   for (; random != nullptr && !is_over(); ++others) interrupt(w.any(*random));
   const std::string said = std::to_string(done) + " of " + std::to_string(given.size()) + " moments, and " +
                            std::to_string(others) + " others; the way has " + w.text();
+  INFO(said);
+  CHECK(done + others > given.size() / 100);
   if (takes_all_moments()) WARN(said);
 }
 

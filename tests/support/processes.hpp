@@ -159,7 +159,10 @@ class shared {
     if (memory_ == MAP_FAILED) throw std::bad_alloc();
     value_ = ::new (memory_) T();
   }
-  ~shared() { ::munmap(memory_, sizeof(T)); }
+  ~shared() {
+    value_->~T();
+    ::munmap(memory_, sizeof(T));
+  }
   shared(const shared&) = delete;
   shared& operator=(const shared&) = delete;
 
