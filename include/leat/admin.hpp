@@ -63,6 +63,7 @@ struct group_description {
   std::uint64_t fenced_commits;
   std::vector<member_description> members;
   std::vector<group_offset> offsets;  // of the topics in which it has committed or owns something
+  std::vector<finding> skipped = {};  // what could not be looked at, and why
 };
 
 /// Where reset_offsets() puts a group.
@@ -98,6 +99,7 @@ struct clean_report {
   std::size_t files = 0;     // of dead makers
   std::size_t members = 0;   // without a lease
   std::size_t segments = 0;  // by retention
+  std::vector<finding> skipped = {};  // what could not be looked at, and why: all else was cleaned
 };
 
 class admin {
@@ -258,11 +260,9 @@ class admin {
                            p.subscription,
                            {}});
     }
-    for (const std::string& topic : topics()) {
-      const auto log = storage::topic_log::open_untyped(files_, topic);
-      if (log == nullptr) continue;
-      if (const auto offsets = log->find_group(name)) describe_offsets(*log, *offsets, members, d);
-    }
+    each_topic(d.skipped, [&](storage::topic_log& log) {
+      if (const auto offsets = log.find_group(name)) describe_offsets(log, *offsets, members, d);
+    });
     return d;
   }
 
@@ -293,7 +293,8 @@ class admin {
     return result;
   }
 
-  /// Deletes a group with all that it has committed; false when there is none. Throws group_not_empty.
+  /// Deletes a group with all that it has committed; false when there is none. Throws group_not_empty; and, when all the
+  /// rest is done, what is wrong with a topic that could not be looked at.
   bool delete_group(const std::string& name) const {
     bool found = false;
     if (const auto files = group::group_files::open(files_, name)) {
@@ -302,10 +303,11 @@ class admin {
     } else {
       group::group_files::remove_dead_groups(*files_);
     }
-    for (const std::string& topic : topics()) {  // also where a deleter died before
-      const auto log = storage::topic_log::open_untyped(files_, topic);
-      if (log != nullptr && remove_offsets(*log, name)) found = true;
-    }
+    std::vector<finding> skipped;
+    each_topic(skipped, [&](storage::topic_log& log) {  // also where a deleter died before
+      if (remove_offsets(log, name)) found = true;
+    });
+    if (!skipped.empty()) throw error(skipped.front().code, skipped.front().path, skipped.front().what);
     return found;
   }
 
@@ -316,40 +318,63 @@ class admin {
     clean_report report;
     report.files += storage::remove_dead_temporaries(files_->directory());
     report.topics += storage::topic_log::remove_leftovers(*files_) + group::group_files::remove_dead_groups(*files_);
-    for (const std::string& name : topics()) {
-      const auto log = storage::topic_log::open_untyped(files_, name);
-      if (log == nullptr || !log->writable()) continue;
-      report.files += storage::remove_dead_temporaries(*log->context().directory);
-      for (std::uint32_t id = 0; id < log->partitions(); ++id) {
-        storage::partition& p = log->partition(id);
-        report.files += storage::remove_leftovers(p);
-        report.segments += storage::reclaim(p);
-      }
-      for (const std::string& group : log->groups()) {
-        if (files_->groups().open_directory(group) == nullptr) {
-          report.files += remove_offsets(*log, group) ? 1 : 0;
-        } else if (const auto offsets = log->find_group(group)) {
-          report.files += offsets->remove_stale_metadata();
-        }
-      }
-    }
-    const std::int64_t now = os::monotonic_coarse();
+    each_topic(report.skipped, [&](storage::topic_log& log) {
+      if (log.writable()) clean_topic(log, report);
+    });
     for (const std::string& name : groups()) {
-      const auto files = group::group_files::open(files_, name);
-      if (files == nullptr || !files->writable()) continue;
-      for (const auto& m : files->members()) {
-        const auto [what, life] = m->look(now);
-        if (what != group::member_file::state::dead || !m->evict(life)) continue;
-        files->evictions().add(1);
-        files->forget(*m);
-        ++report.members;
-      }
-      report.files += files->remove_leftovers();
+      going_on(report.skipped, files_->groups().path(name), [&] { clean_group(name, report); });
     }
     return report;
   }
 
  private:
+  /// What throws is noted, so that one file that is damaged or another's does not keep all others from their turn.
+  template <class Work>
+  static void going_on(std::vector<finding>& skipped, const std::string& path, Work work) {
+    try {
+      work();
+    } catch (const error& e) {
+      skipped.push_back({e.path().empty() ? path : e.path(), e.reason(), static_cast<errc>(e.code().value())});
+    }
+  }
+  template <class Work>
+  void each_topic(std::vector<finding>& skipped, Work work) const {
+    for (const std::string& name : topics()) {
+      going_on(skipped, files_->topics().path(name), [&] {
+        if (const auto log = storage::topic_log::open_untyped(files_, name)) work(*log);
+      });
+    }
+  }
+
+  void clean_topic(storage::topic_log& log, clean_report& report) const {
+    report.files += storage::remove_dead_temporaries(*log.context().directory);
+    for (std::uint32_t id = 0; id < log.partitions(); ++id) {
+      storage::partition& p = log.partition(id);
+      report.files += storage::remove_leftovers(p);
+      report.segments += storage::reclaim(p);
+    }
+    for (const std::string& group : log.groups()) {
+      if (files_->groups().open_directory(group) == nullptr) {
+        report.files += remove_offsets(log, group) ? 1 : 0;
+      } else if (const auto offsets = log.find_group(group)) {
+        report.files += offsets->remove_stale_metadata();
+      }
+    }
+  }
+  void clean_group(const std::string& name, clean_report& report) const {
+    const auto files = group::group_files::open(files_, name);
+    if (files == nullptr || !files->writable()) return;
+    const std::int64_t now = os::monotonic_coarse();
+    for (const auto& m : files->members()) {
+      const auto [what, life] = m->look(now);
+      if (what != group::member_file::state::dead || !m->evict(life)) continue;
+      files->evictions().add(1);
+      files->forget(*m);
+      ++report.members;
+    }
+    report.files += files->remove_leftovers();
+  }
+
   /// Retention does not wait for the group any more.
   static bool remove_offsets(storage::topic_log& log, const std::string& group) {
     const auto offsets = log.find_group(group);

@@ -2,6 +2,7 @@
 #include "support/history.hpp"
 
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -145,6 +146,50 @@ TEST_CASE("a stopped consumer delays nobody and keeps no more memory than what i
   page->stop = 1;
   reader.join();
   CHECK(files_of(log).temporary == 0);
+}
+
+TEST_CASE("a segment that another has made of a spare is not given up by one who looked at the spare before") {
+  watchdog dog;
+  shared_place place;
+  unsigned recycled = 0;
+  for (unsigned k = 0;; ++k) {
+    INFO("stopped at system call " << k);
+    const std::string path = place.store(std::to_string(k));
+    const topic log = open_log(path, tiny(0));
+    {
+      producer out(log);
+      for (std::uint64_t number = 0; begun(log) < 2;) send_numbered(out, 0, number++);
+    }
+    leat::storage::partition& p = log.log()->partition(0);
+    // Somebody reads the first segment still; it is retired by hand.
+    const topic readers = open_log(path);
+    std::optional<leat::storage::pinned_segment> reader(std::in_place);
+    REQUIRE(readers.log()->partition(0).open(0, leat::os::access::read_only, *reader) ==
+            leat::storage::partition::opened::pinned);
+    p.start_sequence().raise(1);
+    const std::uint64_t target = begun(log) + 1;
+    traced_child looking([&] {
+      const topic theirs = open_log(path);
+      traced_child::mark();
+      { const leat::storage::preparation for_another(theirs.log()->partition(0), target + 1); }
+      traced_child::mark();
+    });
+    looking.to_mark();
+    bool within = true;
+    for (unsigned i = 0; i < k && within; ++i) within = looking.to_system_call() == traced_child::state::stepping;
+    reader.reset();
+    const std::string spare = p.name(0);
+    const auto before = log.log()->directory().status(spare);
+    leat::storage::make_segment(p, target);
+    leat::storage::pinned_segment made;
+    REQUIRE(p.open(target, leat::os::access::read_write, made) == leat::storage::partition::opened::pinned);
+    recycled += before && made->status().inode == before->inode ? 1 : 0;
+    if (within) looking.to_mark();
+    looking.let_go();
+    CHECK_FALSE(made->abandoned().is_set());
+    if (!within) break;
+  }
+  CHECK(recycled > 0);
 }
 
 /// System calls of a few rolls, before and after 300 others, while somebody who was elected to prepare the next segment

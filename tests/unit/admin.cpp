@@ -11,6 +11,7 @@
 #include <leat/producer.hpp>
 #include <leat/store.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -362,6 +363,48 @@ TEST_CASE("cleaning removes what dead makers and members left and nothing else")
   CHECK(again.files + again.topics + again.members + again.segments == 0);
   CHECK(in.commit());
   CHECK(in.committed(0)->metadata == "note");
+}
+
+TEST_CASE("what is no topic or group is told and everything else is looked at all the same") {
+  auto temporary = temporary_store::on_disk();
+  const leat::admin admin{temporary.store};
+  // Strange ones before and behind the topics and groups that are sound.
+  for (const char* const name : {"b", "y"}) {
+    const auto topic = temporary.store.topic<int>(name);
+    leat::consumer in{topic, {.partitions = std::vector<std::uint32_t>{0}, .group = "m"}};
+    in.commit({{name, 0}, 0, ""}).value();
+  }
+  const std::vector<std::string> strange{"topics/a", "topics/n", "groups/a"};
+  for (const std::string& directory : strange) {
+    std::filesystem::create_directory(temporary.file(directory));
+    write_file(temporary.file(directory) + "/something", "");
+  }
+  write_file(temporary.file("topics/z"), "a file");
+  write_file(temporary.file("groups/z"), "a file");
+  for (const char* const left : {"topics/b/~new-1", "topics/y/~new-2", "groups/m/~new-3"}) {
+    write_file(temporary.file(left), "");
+  }
+  const auto tells_of = [&](const std::vector<leat::finding>& findings, const std::string& path) {
+    return std::any_of(findings.begin(), findings.end(), [&](const leat::finding& f) {
+      return f.path.starts_with(temporary.file(path)) && !f.what.empty() && f.code != errc::ok;
+    });
+  };
+  const leat::clean_report report = admin.clean();
+  CHECK(report.files == 3);
+  CHECK(report.skipped.size() == 5);
+  for (const char* const path : {"topics/a", "topics/n", "topics/z", "groups/a", "groups/z"}) {
+    CAPTURE(path);
+    CHECK(tells_of(report.skipped, path));
+  }
+  const leat::group_description d = admin.describe_group("m");
+  CHECK(d.offsets.size() == 2);
+  CHECK(d.skipped.size() == 3);
+  CHECK(tells_of(d.skipped, "topics/n"));
+
+  // Who deletes a group is to know that something of it may be left.
+  CHECK(code_of([&] { (void)admin.delete_group("m"); }) == errc::foreign);
+  CHECK(temporary.store.topic<int>("y").log()->groups().empty());
+  CHECK(std::filesystem::exists(temporary.file("topics/a/something")));
 }
 
 TEST_CASE("cleaning takes the files of retired segments of a topic without producers") {

@@ -483,6 +483,80 @@ TEST_CASE("a commit in a durable topic is on the device, or says that it is not"
   CHECK(device.calls() > before);
 }
 
+TEST_CASE("what the device refused of a group's offsets is given to it again") {
+  const auto s = temporary_store::on_disk();
+  const topic t = s.store.topic<std::string>("t", options_of(durability::every));
+  leat::producer out{t};
+  out.send("x").value();
+  leat::consumer in{t, {.partitions = std::vector<std::uint32_t>{0}, .group = "g"}};
+  in.commit({{"t", 0}, 0, ""}).value();
+  faulty_device device;
+  device.fail_msync(EIO);
+  CHECK(leat_tests::code_of([&] { in.commit({{"t", 0}, 1, ""}).value(); }) == errc::system);
+  device.fail_msync(0);
+  in.commit({{"t", 0}, 1, ""}).value();  // which changes nothing in the file
+  CHECK(device.dirty_bytes() >= page);
+  // Likewise with the name of its words.
+  device.fail_fsync(EIO, 1);  // behind the file of the words
+  CHECK(leat_tests::code_of([&] { in.commit({{"t", 0}, 1, "words"}).value(); }) == errc::system);
+  device.fail_fsync(EIO);
+  CHECK(leat_tests::code_of([&] { in.commit({{"t", 0}, 1, ""}).value(); }) == errc::system);
+  device.fail_fsync(0);
+  in.commit({{"t", 0}, 1, ""}).value();
+}
+
+TEST_CASE("what the device refused of a topic's words is given to it again, also by who opens the topic later") {
+  const auto s = temporary_store::on_disk();
+  const topic t = s.store.topic<std::string>("t", options_of(durability::every));
+  leat::producer out{t};
+  for (int i = 0; i < 4; ++i) out.send("x").value();
+  const leat::admin admin{s.store};
+  CHECK(admin.delete_records({"t", 0}, 1) == 1);
+  const bool opens_anew = GENERATE(false, true);
+  CAPTURE(opens_anew);
+  auto log = t.log();
+  faulty_device device;
+  device.fail_msync(EIO);
+  CHECK(leat_tests::code_of([&] { leat::storage::delete_records(log->partition(0), 2); }) == errc::system);
+  device.fail_msync(0);
+  if (opens_anew) log = leat::store::open(s.path()).topic<std::string>("t").log();
+  CHECK(leat::storage::delete_records(log->partition(0), 2) == 2);  // which changes nothing in the file
+  CHECK(device.dirty_bytes() >= page);
+}
+
+TEST_CASE("what the device refused of the store's file is given to it again") {
+  const auto s = temporary_store::on_disk();
+  faulty_device device;
+  device.fail_msync(EIO);
+  const auto make = [&] { (void)s.store.topic<std::string>("t", options_of(durability::every)); };
+  CHECK(leat_tests::code_of(make) == errc::system);
+  device.fail_msync(0);
+  make();
+  CHECK(device.dirty_bytes() >= page);
+}
+
+TEST_CASE("commits are flushed at the interval that the topic has now") {
+  const auto s = temporary_store::on_disk();
+  leat::topic_options o = options_of(durability::interval);
+  o.flush.interval = leat::forever;
+  const topic t = s.store.topic<std::string>("t", o);
+  leat::producer out{t};
+  for (int i = 0; i < 4; ++i) out.send("x").value();
+  leat::consumer alone{t, {.partitions = std::vector<std::uint32_t>{0}, .group = "g"}};
+  leat::consumer member{t, {.auto_offset_reset = leat::offset_reset::earliest, .group = "h"}};
+  CHECK(member.poll().size() == 4);
+  faulty_device device;
+  alone.commit({{"t", 0}, 1, ""}).value();
+  member.commit({{"t", 0}, 1, ""}).value();
+  CHECK(device.calls() == 0);
+  leat::admin{s.store}.alter_topic("t", {.flush = {.interval = 1ns}});
+  const std::uint64_t before = device.calls();
+  alone.commit({{"t", 0}, 2, ""}).value();
+  CHECK(device.calls() == before + 1);
+  member.commit({{"t", 0}, 2, ""}).value();
+  CHECK(device.calls() == before + 2);
+}
+
 TEST_CASE("a topic directory that is removed by hand is an error, and never the end of the process") {
   const auto s = temporary_store::on_disk();
   const topic t = s.store.topic<std::string>("t", options_of(durability::every));

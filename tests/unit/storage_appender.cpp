@@ -369,6 +369,18 @@ TEST_CASE("the room of a record that is refused is given back once, also behind 
   }
 }
 
+TEST_CASE("a durable record that is refused at another offset is not signed and leaves its room") {
+  const partition_files files(leat::topic_options{.segment_bytes = 16384, .durability = leat::durability::every});
+  appender to(files.partition());
+  const room refused = leat_tests::take_room(to, 64);
+  CHECK(to.publish_at(7, refused.bytes, refused.size, record_kind::full, 8).error() == errc::mismatched);
+  CHECK(reinterpret_cast<const leat::format::full_prefix*>(refused.bytes)->checksum == 0);
+  const room again = leat_tests::take_room(to, 64);
+  CHECK(again.bytes == refused.bytes);
+  CHECK(to.publish_at(0, again.bytes, again.size, record_kind::full, 8).value() == 0);
+  CHECK(reinterpret_cast<const leat::format::full_prefix*>(again.bytes)->checksum != 0);
+}
+
 TEST_CASE("an appender that fell behind by several segments publishes at the end that it expects") {
   const partition_files files(10);
   appender slow(files.partition());

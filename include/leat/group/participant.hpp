@@ -168,7 +168,7 @@ class participant final : public storage::attendant {
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
   void acknowledge() const {
-    for (const tenure& t : tenures_) t.offsets->acknowledge();
+    for (const tenure& t : tenures_) t.offsets->acknowledge(t.log->context().flush_nanoseconds());
   }
 
   errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {

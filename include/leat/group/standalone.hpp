@@ -28,7 +28,8 @@ class standalone {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();
     }
-    auto& offsets = offsets_[log.header().id];
+    auto& [offsets, flush_nanoseconds] = offsets_[log.header().id];
+    flush_nanoseconds = log.context().flush_nanoseconds();
     if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
     const format::owner_value owner = offsets->owner(partition);
     if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
@@ -37,14 +38,19 @@ class standalone {
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
   void acknowledge() const {
-    for (const auto& [topic, offsets] : offsets_) offsets->acknowledge();
+    for (const auto& [topic, used] : offsets_) used.offsets->acknowledge(used.flush_nanoseconds);
   }
 
  private:
+  struct used_offsets {
+    std::shared_ptr<storage::group_offsets> offsets;
+    std::uint64_t flush_nanoseconds = 0;  // of the topic, at the last commit
+  };
+
   std::shared_ptr<storage::store_files> store_;
   std::string name_;
   std::shared_ptr<group_files> group_;
-  std::map<format::unique_id, std::shared_ptr<storage::group_offsets>> offsets_;  // by the topics
+  std::map<format::unique_id, used_offsets> offsets_;  // by the topics
 };
 
 }  // namespace leat::group

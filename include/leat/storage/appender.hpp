@@ -157,13 +157,13 @@ class appender {
                                    std::uint64_t extent) {
     room r = room_at(at, size);
     for (;;) {
-      if (is_durable_) sign(r.bytes, extent);
       if (expected < base_offset_) break;
       const std::uint64_t slot = expected - base_offset_;
       next_slot_ = slots_.first_without_record(next_slot_);
       if (slot < next_slot_) break;
       if (!slots_.ends_at(next_slot_)) {
         if (slot > next_slot_) break;
+        if (is_durable_) sign(r.bytes, extent);  // only now: room that bears a signature is not used again
         const format::slot_word word = format::make_slot(kind, r.position, extent);
         if (alone_) {  // so the free slot that was seen is free still
           slots_.publish_alone(next_slot_++, word);

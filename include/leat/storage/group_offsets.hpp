@@ -18,6 +18,7 @@
 #include <leat/os/mapping.hpp>
 #include <leat/os/random.hpp>
 #include <leat/storage/leftovers.hpp>
+#include <leat/storage/write_back.hpp>
 #include <leat/sync/ownership.hpp>
 
 #include <algorithm>
@@ -80,8 +81,7 @@ class group_offsets {
         mapping_(file, format::page_bytes, mode, format::offsets_file_bytes(format::max_partitions)),
         writable_(mode == os::access::read_write),
         file_mode_(topic.file_mode),
-        durability_(static_cast<leat::durability>(topic.durability)),
-        flush_nanoseconds_(topic.flush_nanoseconds) {
+        durability_(static_cast<leat::durability>(topic.durability)) {
     const format::offsets_header h = header();
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::offsets_magic) fail(errc::foreign, "no offsets file");
@@ -116,13 +116,13 @@ class group_offsets {
   }
 
   /// What was committed here is on the device as the topic's durability has it: when this returns, or when it is called the
-  /// next time behind the interval. Throws what the device says.
-  void acknowledge() const {
+  /// next time behind the interval, which is `flush_nanoseconds` now. Throws what the device says.
+  void acknowledge(std::uint64_t flush_nanoseconds) const {
     if (durability_ == durability::none || !unflushed_.load(std::memory_order_acquire)) return;
     const std::int64_t now = os::monotonic_coarse();
     if (durability_ == durability::interval) {
       std::int64_t last = last_flush_.load(std::memory_order_relaxed);
-      if (static_cast<std::uint64_t>(now - last) < flush_nanoseconds_) return;
+      if (static_cast<std::uint64_t>(now - last) < flush_nanoseconds) return;
       if (!last_flush_.compare_exchange_strong(last, now, std::memory_order_relaxed)) return;  // another thread does it
     }
     flush();
@@ -130,8 +130,17 @@ class group_offsets {
 
   void flush() const {
     unflushed_.store(false, std::memory_order_release);  // before: what is committed meanwhile sets it again
-    mapping_.flush(directory_->path(file_name(group_)));
-    if (names_changed_.exchange(false, std::memory_order_acq_rel)) directory_->sync();
+    bool names = false;
+    try {
+      to_device_.flush(mapping_, [&] { return format::offsets_file_bytes(capacity()); },
+                       directory_->path(file_name(group_)));
+      names = names_changed_.exchange(false, std::memory_order_acq_rel);
+      if (names) directory_->sync();
+    } catch (const error&) {
+      unflushed_.store(true, std::memory_order_release);
+      if (names) names_changed_.store(true, std::memory_order_release);
+      throw;
+    }
   }
 
   const std::string& group() const noexcept { return group_; }
@@ -448,8 +457,8 @@ class group_offsets {
   bool writable_;
   mode_t file_mode_;
   leat::durability durability_;
-  std::uint64_t flush_nanoseconds_;
   format::unique_id id_{};
+  write_back to_device_;
   mutable std::atomic<bool> unflushed_{false};       // something was committed since the last flush
   mutable std::atomic<std::int64_t> last_flush_{0};  // os::monotonic_coarse
   mutable std::atomic<bool> names_changed_{

@@ -11,6 +11,7 @@
 #include <leat/storage/pins.hpp>
 #include <leat/storage/segment.hpp>
 #include <leat/storage/segment_cache.hpp>
+#include <leat/storage/write_back.hpp>
 #include <leat/sync/doorbell.hpp>
 #include <leat/sync/words.hpp>
 
@@ -38,6 +39,7 @@ struct topic_context {
   sync::flag closed;
   storage::pins pins;
   group_registry groups;
+  write_back to_device{};  // of the topic file
 
   /// Kafka's rule: the oldest goes while the others are at least retention.bytes, here counted in files.
   std::uint64_t segments_to_keep() const noexcept {
@@ -47,7 +49,13 @@ struct topic_context {
   }
   std::uint64_t retention_nanoseconds() const noexcept { return sync::setting(words.retention_nanoseconds).observe(); }
   /// The words of the topic and its partitions are on the device when this returns.
-  void flush_words() const { file.flush(directory->path("topic")); }
+  void flush_words() const {
+    const auto bytes = [&] {  // pages behind the end would be a SIGBUS
+      const auto status = directory->status("topic");
+      return status ? std::min(status->bytes, format::topic_file_bytes(format::max_partitions)) : 0;
+    };
+    to_device.flush(file, bytes, directory->path("topic"));
+  }
   leat::durability durability() const noexcept { return static_cast<leat::durability>(header.durability); }
   bool is_durable() const noexcept { return header.durability != 0; }
   std::uint64_t flush_nanoseconds() const noexcept { return sync::setting(words.flush_nanoseconds).observe(); }

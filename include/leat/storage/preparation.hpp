@@ -85,7 +85,14 @@ class preparation {
       const pins::refusal refusal = topic.pins.try_own(partition_.lock(r));
       if (refusal == pins::refusal::exclusive) continue;  // its recycler is at work, or was stopped; either may be
       pins::ownership right;
-      if (refusal == pins::refusal::none) right = pins::ownership(topic.pins, partition_.lock(r));
+      pinned_segment pin;
+      if (refusal == pins::refusal::none) {
+        right = pins::ownership(topic.pins, partition_.lock(r));
+      } else {
+        // Others use it. Pinned here as well, it can't become a live segment between the look at its name and what follows.
+        if (!topic.pins.try_pin(partition_.lock(r))) continue;  // they have left it, and a recycler has come
+        pin = pinned_segment(topic.pins, partition_.lock(r), r);
+      }
 
       const std::string name = partition_.name(r);
       std::shared_ptr<const segment> file = partition_.map_if_segment(name);

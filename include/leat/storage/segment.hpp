@@ -4,6 +4,7 @@
 #include <leat/format/segment.hpp>
 #include <leat/os/mapping.hpp>
 #include <leat/storage/pins.hpp>
+#include <leat/storage/write_back.hpp>
 #include <leat/sync/slot_array.hpp>
 
 #include <cstddef>
@@ -37,11 +38,9 @@ class segment {
   /// Its bytes are on the device when this returns.
   void flush(const std::string& path) const { mapping_.flush(path); }
   /// Makes every page one that the next flush writes, though the device has refused it before and the kernel takes it for
-  /// written. Adding nothing changes no word, whoever writes it meanwhile.
+  /// written.
   void dirty_again() const noexcept {
-    for (std::uint64_t at = 0; at < geometry_.segment_bytes; at += format::page_bytes) {
-      sync::touch(*reinterpret_cast<std::uint64_t*>(mapping_.data() + at));
-    }
+    make_dirty(mapping_.data(), geometry_.segment_bytes);
   }
   const format::segment_geometry& geometry() const noexcept { return geometry_; }
   const os::file_status& status() const noexcept { return status_; }

@@ -17,6 +17,7 @@
 #include <leat/storage/group_words.hpp>
 #include <leat/storage/leftovers.hpp>
 #include <leat/storage/presence.hpp>
+#include <leat/storage/write_back.hpp>
 #include <leat/sync/doorbell.hpp>
 
 #include <algorithm>
@@ -98,7 +99,7 @@ class store_files {
 
   /// The store itself is on the device when this returns: what makes a topic that is there one that can be found.
   void sync() const {
-    mapping_->flush(directory_->path(file_name));
+    to_device_.flush(*mapping_, [] { return format::page_bytes; }, directory_->path(file_name));
     topics_->sync();
     directory_->sync();
     try {
@@ -196,6 +197,7 @@ class store_files {
   std::shared_ptr<os::directory> topics_;
   std::shared_ptr<os::directory> groups_;
   std::optional<os::mapping> mapping_;
+  write_back to_device_;  // of the store file
   bool writable_ = false;
   std::optional<pins> locks_;  // of the store file
   presence presence_;
