@@ -95,10 +95,10 @@ struct segment_description {
 
 /// What clean() has removed.
 struct clean_report {
-  std::size_t topics = 0;    // half made or half deleted
-  std::size_t files = 0;     // of dead makers
-  std::size_t members = 0;   // without a lease
-  std::size_t segments = 0;  // by retention
+  std::size_t topics = 0;             // half made or half deleted
+  std::size_t files = 0;              // of dead makers
+  std::size_t members = 0;            // without a lease
+  std::size_t segments = 0;           // by retention
   std::vector<finding> skipped = {};  // what could not be looked at, and why: all else was cleaned
 };
 

@@ -58,7 +58,9 @@ class housekeeper {
         attempt([&] { admin_.flush(name); });
       }
     });
-    attempt([&] { admin_.clean(); });
+    attempt([&] {
+      for (const finding& f : admin_.clean().skipped) attempt([&] { throw error(f.code, f.path, f.what); });
+    });
   }
 
   template <class Action>

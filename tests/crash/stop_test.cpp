@@ -171,7 +171,9 @@ TEST_CASE("a segment that another has made of a spare is not given up by one who
     traced_child looking([&] {
       const topic theirs = open_log(path);
       traced_child::mark();
-      { const leat::storage::preparation for_another(theirs.log()->partition(0), target + 1); }
+      {
+        const leat::storage::preparation for_another(theirs.log()->partition(0), target + 1);
+      }
       traced_child::mark();
     });
     looking.to_mark();

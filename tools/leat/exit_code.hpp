@@ -11,7 +11,7 @@ enum exit_code : int {
   exit_error = 1,
   exit_usage = 2,
   exit_not_found = 3,  // the store, topic, group or file does not exist
-  exit_damaged = 4,    // verify or dump found damage, or a file that was read is damaged
+  exit_damaged = 4,    // verify, dump, clean or groups describe found damage, or a file that was read is damaged
   exit_signal = 128    // plus the number of the signal that ended it
 };
 

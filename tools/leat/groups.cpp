@@ -74,13 +74,18 @@ json to_json(const leat::group_description& d) {
   }
   json offsets = json::array();
   for (const auto& o : d.offsets) offsets.push_back(to_json(o));
+  json skipped = json::array();
+  for (const auto& f : d.skipped) {
+    skipped.push_back({{"path", f.path}, {"what", f.what}, {"error", make_error_code(f.code).message()}});
+  }
   return {{"group", d.name},
           {"assignor", d.assignor},
           {"rebalances", d.rebalances},
           {"evictions", d.evictions},
           {"fenced_commits", d.fenced_commits},
           {"members", std::move(members)},
-          {"offsets", std::move(offsets)}};
+          {"offsets", std::move(offsets)},
+          {"skipped", std::move(skipped)}};
 }
 
 void print(const leat::group_description& d) {
@@ -108,14 +113,17 @@ void print(const leat::group_description& d) {
     }
     out().write("\n" + offsets.text());
   }
+  for (const auto& f : d.skipped) out().print("\nskipped {}: {}\n", f.path, f.what);
 }
 
 int describe(const settings& common, const several& o) {
   const leat::admin admin(open_store(common));
   const auto names = o.groups.empty() ? admin.groups() : o.groups;
   json all = json::array();
+  bool all_seen = true;
   for (const std::string& name : names) {
     const leat::group_description d = admin.describe_group(name);
+    all_seen = all_seen && d.skipped.empty();
     if (common.json) {
       all.push_back(to_json(d));
     } else {
@@ -124,7 +132,7 @@ int describe(const settings& common, const several& o) {
     }
   }
   if (common.json) out().document(o.groups.size() == 1 ? all[0] : all);
-  return exit_ok;
+  return all_seen ? exit_ok : exit_damaged;
 }
 
 // --- reset ------------------------------------------------------------------------------------------------------------

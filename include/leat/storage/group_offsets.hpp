@@ -132,8 +132,8 @@ class group_offsets {
     unflushed_.store(false, std::memory_order_release);  // before: what is committed meanwhile sets it again
     bool names = false;
     try {
-      to_device_.flush(mapping_, [&] { return format::offsets_file_bytes(capacity()); },
-                       directory_->path(file_name(group_)));
+      to_device_.flush(
+          mapping_, [&] { return format::offsets_file_bytes(capacity()); }, directory_->path(file_name(group_)));
       names = names_changed_.exchange(false, std::memory_order_acq_rel);
       if (names) directory_->sync();
     } catch (const error&) {

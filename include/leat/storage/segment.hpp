@@ -39,9 +39,7 @@ class segment {
   void flush(const std::string& path) const { mapping_.flush(path); }
   /// Makes every page one that the next flush writes, though the device has refused it before and the kernel takes it for
   /// written.
-  void dirty_again() const noexcept {
-    make_dirty(mapping_.data(), geometry_.segment_bytes);
-  }
+  void dirty_again() const noexcept { make_dirty(mapping_.data(), geometry_.segment_bytes); }
   const format::segment_geometry& geometry() const noexcept { return geometry_; }
   const os::file_status& status() const noexcept { return status_; }
   os::access mode() const noexcept { return mode_; }
