@@ -1,5 +1,6 @@
 """Groups: leat consume --group and leat groups."""
 
+import os
 import signal
 import unittest
 
@@ -105,6 +106,20 @@ class Groups(ToolCase):
         self.assertEqual(self.json("clean")["members"], 1)
         self.assertEqual(self.json("groups", "describe", "g")["members"], [])
         self.assertEqual(self.json("clean")["members"], 0)
+
+    def test_what_is_no_topic_is_told_and_the_others_are_looked_at(self):
+        self.produce("a")
+        self.assertEqual(self.leat("consume", "web", "-g", "g", "--from", "earliest", "-n", "1"), "a\n")
+        self.file("store/topics/strange", "a file")
+        self.file("store/topics/web/~new-1", "")
+        report = self.json("clean", code=4)
+        self.assertEqual(report["files"], 1)
+        self.assertEqual([f["path"] for f in report["skipped"]], [os.path.join(self.store, "topics/strange")])
+        self.assertIn("skipped " + self.store + "/topics/strange: ", self.leat("clean", "--retention", code=4))
+        described = self.json("groups", "describe", "g", code=4)
+        self.assertEqual(described["offsets"][0]["committed"], 1)
+        self.assertEqual(len(described["skipped"]), 1)
+        self.assertIn("skipped ", self.leat("groups", "describe", "g", code=4))
 
 
 if __name__ == "__main__":
