@@ -188,7 +188,9 @@ class counter {
 
 /// Writes to a word without changing it. relaxed: it tells nothing.
 inline void touch(std::uint64_t& word) noexcept {
-  std::atomic_ref<std::uint64_t>(word).fetch_add(0, std::memory_order_relaxed);
+  std::uint64_t nothing = 0;
+  asm("" : "+r"(nothing));  // clang knows that adding 0 changes nothing, and would only read
+  std::atomic_ref<std::uint64_t>(word).fetch_add(nothing, std::memory_order_relaxed);
 }
 
 /// One field of a record, read once from bytes that a hostile writer might change at any time, so that what was checked
