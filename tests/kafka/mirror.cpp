@@ -1,0 +1,170 @@
+// The mirror against librdkafka's mock cluster, and what it writes down. Deaths, and what the mock cluster cannot do, are
+// judged beside a real broker: mirror_test.py, mirror_kill_test.py.
+#include "support/catch.hpp"
+#include "support/failure.hpp"
+#include "support/mock_cluster.hpp"
+
+#include <leat/group/standalone.hpp>
+#include <leat/kafka/mirror.hpp>
+#include <leat/leat.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace kafka_mirror {
+
+using Catch::Matchers::ContainsSubstring;
+using leat::kafka::guarantee;
+using leat::kafka::mirror_direction;
+using leat::kafka::mirror_options;
+using leat::kafka::offset_pair;
+using leat::kafka::offset_pairs;
+
+mirror_options options_for(const leat_tests::mock_cluster& cluster, mirror_direction direction) {
+  mirror_options o;
+  o.direction = direction;
+  o.servers = cluster.servers();
+  o.topics = {"t"};
+  o.follow = false;
+  o.max_message_bytes = 1'000'000;
+  o.settle = std::chrono::milliseconds(50);
+  return o;
+}
+
+using plain_record = std::tuple<std::uint32_t, std::uint64_t, std::optional<std::string>, std::optional<std::string>,
+                                std::int64_t, std::string>;
+
+std::vector<plain_record> records_in(const leat::store& store) {
+  const auto text = [](const std::optional<leat::bytes_view>& b) {
+    return b ? std::optional(std::string(reinterpret_cast<const char*>(b->data()), b->size())) : std::nullopt;
+  };
+  std::vector<plain_record> found;
+  const auto topic = store.raw_topic("t");
+  for (std::uint32_t p = 0; p < topic.partitions(); ++p) {
+    leat::consumer in{topic, {.partitions = std::vector{p}, .auto_offset_reset = leat::offset_reset::earliest}};
+    while (in.position(p) < topic.end_offset(p)) {
+      for (const auto& r : in.poll()) {
+        std::string headers;
+        for (const leat::header& h : r.headers()) {
+          headers += std::string(h.name) + (h.value ? "=" + std::string(h.text()) : "") + ";";
+        }
+        const auto ms = std::chrono::floor<std::chrono::milliseconds>(r.timestamp().time_since_epoch()).count();
+        found.emplace_back(p, r.offset(), text(r.key_bytes()), text(r.value_bytes()), ms, headers);
+      }
+    }
+  }
+  return found;
+}
+
+void run(const leat::store& store, const mirror_options& o) {
+  leat::kafka::mirror m{store, o};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  m.run([&] { return std::chrono::steady_clock::now() > deadline; });
+}
+
+TEST_CASE("what was mirrored to Kafka and back is the same, null and empty included") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 2);
+  const leat::store here = leat::store::in_process();
+  const auto topic = here.topic<std::string>("t", {.partitions = 2});
+  leat::producer out{topic};
+  for (std::uint32_t p = 0; p < 2; ++p) {
+    (void)out.send("", "", {.partition = p, .headers = {{"h", leat::null}, {"h", ""}, {"h", "1"}}}).value();
+    (void)out.send(leat::null, leat::null, {.partition = p}).value();
+    (void)out.send("key", leat::null, {.partition = p}).value();
+    (void)out.send(leat::null, "value", {.partition = p}).value();
+    for (int i = 0; i < 1000; ++i) (void)out.send(std::to_string(i), std::string(100, 'x'), {.partition = p}).value();
+  }
+  run(here, options_for(cluster, mirror_direction::to_kafka));
+
+  const leat::store there = leat::store::in_process();
+  run(there, options_for(cluster, mirror_direction::from_kafka));
+  CHECK(records_in(there) == records_in(here));
+  CHECK(records_in(there).size() == 2008);
+}
+
+TEST_CASE("a mirror that comes back goes on behind what is in Kafka, and sends nothing twice") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  const mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 10; ++i) (void)out.send(std::to_string(i)).value();
+    run(here, to);
+  }
+  // As if the last one had been killed before it committed what was acknowledged.
+  leat::group::standalone committer(here.files(), "mirror.to-kafka");
+  const auto log = here.raw_topic("t").log();
+  auto state = leat::kafka::parse_mirror_state(log->find_group("mirror.to-kafka")->committed(0)->metadata).value();
+  REQUIRE(state.at == offset_pair{30, 30});
+  state.at = {7, 7};
+  state.clean = false;
+  REQUIRE(committer.commit(*log, 0, 7, text_of(state)) == leat::errc::ok);
+  (void)out.send("last").value();
+  run(here, to);
+
+  const leat::store there = leat::store::in_process();
+  run(there, options_for(cluster, mirror_direction::from_kafka));
+  CHECK(records_in(there) == records_in(here));
+}
+
+TEST_CASE("another cluster than the one that was mirrored to is refused") {
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  (void)out.send("1").value();
+  leat_tests::mock_cluster first;
+  first.create_topic("t", 1);
+  run(here, options_for(first, mirror_direction::to_kafka));
+  leat_tests::mock_cluster second;
+  second.create_topic("t", 1);
+  CHECK_THAT(leat_tests::message_of([&] { run(here, options_for(second, mirror_direction::to_kafka)); }),
+             ContainsSubstring("but this is cluster"));
+}
+
+TEST_CASE("the state of a mirror is what was written, and nothing else is one") {
+  leat::kafka::mirror_state s;
+  s.direction = mirror_direction::from_kafka;
+  s.cluster = "c";
+  s.topic = "t";
+  s.at = {12, 34};
+  s.clean = true;
+  s.promise = guarantee::at_least_once;
+  s.lag = 5;
+  const auto read = leat::kafka::parse_mirror_state(text_of(s));
+  REQUIRE(read);
+  CHECK(text_of(*read) == text_of(s));
+  CHECK(read->at == s.at);
+  for (const char* wrong :
+       {"", "leat-mirror 1 ", "leat-mirror 2 to-kafka leat=1 kafka=1", "leat-mirror 1 to-kafka leat=1",
+        "leat-mirror 1 sideways leat=1 kafka=1", "leat-mirror 1 to-kafka leat=x kafka=1",
+        "leat-mirror 1 to-kafka leat=1 kafka=-1", "leat-mirror 1 to-kafka leat=1 kafka=1 end=perhaps"}) {
+    INFO(wrong);
+    CHECK_FALSE(leat::kafka::parse_mirror_state(wrong));
+  }
+}
+
+TEST_CASE("offsets are translated by the pair before them, and what lies in a hole by the one behind it") {
+  offset_pairs pairs;
+  pairs.add({10, 100});
+  pairs.add({20, 115});  // Kafka's 110 to 114 are a hole
+  CHECK_FALSE(pairs.to_kafka(9));
+  CHECK(pairs.to_kafka(10) == 100);
+  CHECK(pairs.to_kafka(19) == 109);
+  CHECK(pairs.to_kafka(20) == 115);
+  CHECK(pairs.to_kafka(25) == 120);
+  CHECK_FALSE(pairs.to_leat(99));
+  CHECK(pairs.to_leat(109) == 19u);
+  CHECK(pairs.to_leat(110) == 20u);
+  CHECK(pairs.to_leat(114) == 20u);
+  CHECK(pairs.to_leat(116) == 21u);
+  pairs.add({20, 117});  // begun again behind a death
+  CHECK(pairs.to_kafka(20) == 117);
+  CHECK(pairs.all().size() == 2);
+}
+
+}  // namespace kafka_mirror
