@@ -5,7 +5,7 @@
         broker.pause(); broker.go_on()          # SIGSTOP, SIGCONT
         broker.kill(); broker.start()           # the same data at the same address
 
-The jars are those of pom.xml. The broker dies with the process that started it.
+The jars are those of pom.xml. The broker dies with the thread that started it.
 """
 
 import ctypes

@@ -39,6 +39,7 @@ void add_top(command_line& line);
 void add_hz(command_line& line);
 void add_record(command_line& line);
 void add_replay(command_line& line);
+void add_mirror(command_line& line);
 void add_clean(command_line& line);
 
 }  // namespace leat_tool

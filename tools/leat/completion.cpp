@@ -54,6 +54,7 @@ candidates values(const settings& common, const std::string& type) {
   if (type == "SPEED") return words({"original", "max"});
   if (type == "YES|NO") return words({"yes", "no"});
   if (type == "create|append") return words({"create", "append"});
+  if (type == "earliest|latest") return words({"earliest", "latest"});
   if (type == "none|interval|every") return words({"none", "interval", "every"});
   return {};
 }

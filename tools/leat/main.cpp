@@ -37,6 +37,7 @@ void declare(command_line& line) {
   add_hz(line);
   add_record(line);
   add_replay(line);
+  add_mirror(line);
   add_dump(line);
   add_verify(line);
   add_clean(line);

@@ -24,12 +24,13 @@ void show_text(std::string_view text) {
 progress::progress(std::string verb, bool wanted)
     : verb_(std::move(verb)), wanted_(wanted && ::isatty(STDERR_FILENO)) {}
 
-void progress::show(std::uint64_t records, std::uint64_t bytes) {
+void progress::show(std::uint64_t records, std::uint64_t bytes, const std::string& more) {
   if (!wanted_) return;
   const clock::time_point now = clock::now();
   if (now - last_ < std::chrono::milliseconds(200)) return;
   const double rate = static_cast<double>(records - last_records_) / std::chrono::duration<double>(now - last_).count();
-  show_text(fmt::format("\r{} {} records, {}, {}/s\x1b[K", verb_, records, bytes_to_text(bytes), count_to_text(rate)));
+  show_text(fmt::format("\r{} {} records, {}, {}/s{}\x1b[K", verb_, records, bytes_to_text(bytes), count_to_text(rate),
+                        more));
   is_shown = true;
   last_ = now;
   last_records_ = records;

@@ -18,7 +18,7 @@ class progress {
   ~progress() { clear(); }
 
   /// Shows the line when it is time to.
-  void show(std::uint64_t records, std::uint64_t bytes);
+  void show(std::uint64_t records, std::uint64_t bytes, const std::string& more = {});
   /// Shows the sum, which stays.
   void finish(std::uint64_t records, std::uint64_t bytes);
 

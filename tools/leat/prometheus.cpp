@@ -1,5 +1,7 @@
 #include "prometheus.hpp"
 
+#include "mirrors.hpp"
+
 #include <initializer_list>
 #include <string_view>
 #include <utility>
@@ -119,6 +121,24 @@ void add_groups(exposition& e, const sample& s) {
   for_each_offset([](const auto& o) { return o.lag; });
 }
 
+void add_mirrors(exposition& e, const sample& s) {
+  const auto mirrors = mirrors_in(s);
+  const auto metric = [&](std::string_view name, std::string_view help, auto get) {
+    e.metric(name, "gauge", help);
+    for (const mirrored_partition& m : mirrors) {
+      e.value({{"mirror", m.mirror}, {"topic", m.at.topic}, {"partition", std::to_string(m.at.partition)}}, get(m));
+    }
+  };
+  metric("mirror_lag", "Records that wait to be mirrored.", [](const auto& m) { return m.state.lag; });
+  metric("mirror_rate", "Records mirrored a second, lately.", [](const auto& m) { return m.state.rate; });
+  metric("mirror_records", "Records mirrored since the mirror began.", [](const auto& m) { return m.state.records; });
+  metric("mirror_errors", "Errors since the mirror began.", [](const auto& m) { return m.state.errors; });
+  metric("mirror_running", "Whether a mirror that is alive has the partition.",
+         [](const auto& m) { return std::uint64_t{m.is_running}; });
+  metric("mirror_exactly_once", "Whether each record is mirrored exactly once.",
+         [](const auto& m) { return std::uint64_t{m.state.promise == leat::kafka::guarantee::exactly_once}; });
+}
+
 }  // namespace
 
 std::string to_prometheus(const sample& s) {
@@ -129,6 +149,7 @@ std::string to_prometheus(const sample& s) {
   e.value({}, s.free_bytes);
   add_topics(e, s);
   add_groups(e, s);
+  add_mirrors(e, s);
   return std::move(e).text();
 }
 

@@ -1,6 +1,7 @@
 // leat stat: figures of topics and groups, for people, programs and Prometheus.
 #include "command.hpp"
 #include "exit_code.hpp"
+#include "mirrors.hpp"
 #include "output.hpp"
 #include "parse.hpp"
 #include "prometheus.hpp"
@@ -55,7 +56,10 @@ json to_json(const sample& s) {
                       {"rebalances", g.rebalances},
                       {"fenced_commits", g.fenced_commits}});
   }
-  return {{"free_bytes", s.free_bytes}, {"topics", std::move(topics)}, {"groups", std::move(groups)}};
+  return {{"free_bytes", s.free_bytes},
+          {"topics", std::move(topics)},
+          {"groups", std::move(groups)},
+          {"mirrors", leat_tool::to_json(mirrors_in(s))}};
 }
 
 void print(const sample& s) {
@@ -86,6 +90,8 @@ void print(const sample& s) {
     }
     out().write("\n" + groups.text());
   }
+  const auto mirrors = mirrors_in(s);
+  if (!mirrors.empty()) out().write("\n" + to_table(mirrors).text());
   out().print("\nfree on the file system: {}\n", bytes_to_text(s.free_bytes));
 }
 
