@@ -1,0 +1,4 @@
+// See rd.h.
+#pragma once
+
+#include "rd.h"
