@@ -27,7 +27,7 @@ class Completion(ToolCase):
         return done.stdout.split()
 
     def test_commands_are_offered(self):
-        self.assertEqual(sorted(self.bash("")), ["clean", "consume", "dump", "groups", "hz", "offsets", "produce",
+        self.assertEqual(sorted(self.bash("")), ["clean", "consume", "dump", "groups", "hz", "mirror", "offsets", "produce",
                                                  "record", "replay", "stat", "top", "topics", "verify"])
         self.assertEqual(self.bash("to"), ["topics", "top"])
         self.assertEqual(self.bash("topics", "de"), ["describe", "delete", "delete-records"])
