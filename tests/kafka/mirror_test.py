@@ -42,7 +42,7 @@ class Mirror(MirrorCase):
         for i, record in enumerate(STRANGE):
             record = dict(record, timestamp="2026-01-31T12:00:00.123456789Z")
             self.leat("produce", self.topic, "--from-json", "-p", str(i % 2), input=json.dumps(record) + "\n")
-        self.mirror("to-kafka")
+        self.mirror("to-kafka", self.topic, "--config", "retention.ms=-1")  # else they go as old as they are
         copy = os.path.join(self.directory, "copy")
         self.mirror("from-kafka", store=copy)
         before, after = self.json_in(), self.json_in(copy)
