@@ -16,6 +16,7 @@
 #include <leat/options.hpp>
 #include <leat/partitioner.hpp>
 #include <leat/producer.hpp>
+#include <leat/properties.hpp>
 #include <leat/record.hpp>
 #include <leat/result.hpp>
 #include <leat/store.hpp>
