@@ -46,7 +46,7 @@ struct record {
 struct message {
   bytes key = std::nullopt;
   bytes value = std::nullopt;
-  std::int64_t timestamp = 0;
+  std::int64_t timestamp = 1;                             // not 0: librdkafka takes that for now
   std::optional<std::uint32_t> partition = std::nullopt;  // empty: as the partitioner has it
   header_list headers = {};
 };
@@ -145,6 +145,9 @@ struct group_view {
   std::map<topic_partition, std::string> owners;  // client ids
 };
 
+/// What not all of them can do.
+enum class ability { delete_records, retain, find_times, describe_groups, static_members, sticky_assignor };
+
 class backend {
  public:
   virtual ~backend() = default;
@@ -162,12 +165,16 @@ class backend {
   virtual void apply_retention(const std::string& topic) = 0;
 
   virtual std::optional<committed_offset> committed(const std::string& group, const topic_partition& p) = 0;
-  virtual group_view describe(const std::string& group) = 0;
+  /// Empty: nobody can tell but the members themselves.
+  virtual std::optional<group_view> describe(const std::string& group) = 0;
 
   /// The shortest session time-out and poll interval that it takes.
   virtual milliseconds shortest_interval() const = 0;
   /// For how long a poll waits where a scenario looks around after each.
   virtual milliseconds moment() const = 0;
+
+  /// Why not; empty: it can.
+  virtual std::string cannot(ability what) const = 0;
 };
 
 }  // namespace semantics

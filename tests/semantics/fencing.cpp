@@ -27,6 +27,7 @@ member& left_out(scenario& s) {
 
 TEST_CASE("a member that was too slow cannot commit what another has by then") {
   scenario s;
+  LEAT_NEEDS(s, describe_groups);
   member& slow = left_out(s);
   member& next = s.join({.group = "g", .client_id = "next"}, {"orders"});
   s.say() << "next reads " << offsets_of(s.read(next, 10)) << ", commits 3: " << next.commit({orders, 3});

@@ -59,8 +59,8 @@ TEST_CASE("headers keep their order and their duplicates and null differs from e
 TEST_CASE("keys and values may be any bytes of any length") {
   scenario s;
   s.topic("orders");
-  s.send("orders", {.key = std::string("\0k\0", 3), .value = std::string("\0", 1), .timestamp = 0});
-  s.send("orders", {.key = "\xc3\x28", .value = "\x80\xfe\xff", .timestamp = 1});
+  s.send("orders", {.key = std::string("\0k\0", 3), .value = std::string("\0", 1), .timestamp = 1});
+  s.send("orders", {.key = "\xc3\x28", .value = "\x80\xfe\xff", .timestamp = 2});
   s.send("orders", {.key = std::string(1000, 'k'), .value = std::string(100'000, 'v'), .timestamp = 4'102'444'800'000});
   auto records = s.read_all({"orders", 0});
   REQUIRE(records.size() == 3);
@@ -70,8 +70,8 @@ TEST_CASE("keys and values may be any bytes of any length") {
   s.say() << "read" << records;
   CHECK(s.text() == R"(read
   orders-0
-    0 "\x00k\x00" "\x00" @0
-    1 "\xc3(" "\x80\xfe\xff" @1
+    0 "\x00k\x00" "\x00" @1
+    1 "\xc3(" "\x80\xfe\xff" @2
     2 "long" "long" @4102444800000
 )");
 }

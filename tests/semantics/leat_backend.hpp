@@ -199,7 +199,7 @@ class leat_backend final : public backend {
     return found ? std::optional(committed_offset{found->offset, found->metadata}) : std::nullopt;
   }
 
-  group_view describe(const std::string& group) override {
+  std::optional<group_view> describe(const std::string& group) override {
     group_view view;
     const auto names = admin_.groups();
     if (std::ranges::find(names, group) == names.end()) return view;
@@ -215,6 +215,8 @@ class leat_backend final : public backend {
 
   milliseconds shortest_interval() const override { return milliseconds(300); }
   milliseconds moment() const override { return milliseconds(2); }
+
+  std::string cannot(ability) const override { return {}; }
 
  private:
   leat_tests::shared_place place_;

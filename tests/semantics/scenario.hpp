@@ -11,7 +11,7 @@
 #pragma once
 
 #include "semantics/backend.hpp"
-#include "semantics/leat_backend.hpp"
+#include "semantics/backend_under_test.hpp"
 #include "semantics/member.hpp"
 #include "support/processes.hpp"
 
@@ -144,6 +144,12 @@ class line {
   std::string& text_;
 };
 
+/// Leaves the test case where the log cannot do something, and says so.
+#define LEAT_NEEDS(scenario, what)                                                                          \
+  do {                                                                                                      \
+    if (const std::string why = (scenario).log().cannot(semantics::ability::what); !why.empty()) SKIP(why); \
+  } while (false)
+
 // --- the scenario -----------------------------------------------------------------------------------------------------
 
 class scenario {
@@ -252,7 +258,7 @@ class scenario {
       }
       std::ranges::sort(owned, std::greater<>());
       std::ranges::sort(clients);
-      const group_view view = log_->describe(group);
+      const group_view view = view_of(group);
       return owned == counts && view.members == clients && view.owners.size() == partitions;
     });
   }
@@ -276,10 +282,20 @@ class scenario {
     return *found;
   }
 
-  /// As the group's description has it.
+  /// As the group's description has it; as its live members have it, where it has none.
+  group_view view_of(const std::string& group) {
+    if (auto view = log_->describe(group)) return *view;
+    group_view view;
+    for (const auto& [client, list] : claims(group)) {
+      view.members.push_back(client);
+      for (const topic_partition& p : list) view.owners[p] = client;
+    }
+    return view;
+  }
+
   std::string owners(const std::string& group) {
     std::string text;
-    for (const auto& [at, client] : log_->describe(group).owners) {
+    for (const auto& [at, client] : view_of(group).owners) {
       text += (text.empty() ? "" : ", ") + text_of(at) + " " + client;
     }
     return text.empty() ? "nobody" : text;
@@ -301,7 +317,7 @@ class scenario {
   }
 
   leat_tests::watchdog watchdog_{110};
-  std::unique_ptr<backend> log_ = std::make_unique<leat_backend>();
+  std::unique_ptr<backend> log_ = make_backend();
   std::map<std::string, std::unique_ptr<producer>> producers_;
   std::list<member> members_;
   std::string text_;

@@ -25,6 +25,7 @@ TEST_CASE("a static member that returns in time has its partitions again and the
   const bool by_death = GENERATE(false, true);
   CAPTURE(by_death);
   scenario s;
+  LEAT_NEEDS(s, static_members);
   s.topic("orders", {.partitions = 4});
   for (const std::uint32_t p : {0u, 1u, 2u, 3u}) s.send_numbers({"orders", p}, 0, 3);
   member& other = s.join(of_instance("a"), {"orders"});
@@ -60,6 +61,7 @@ TEST_CASE("a static member that does not return in time loses its partitions to 
   const bool by_death = GENERATE(false, true);
   CAPTURE(by_death);
   scenario s;
+  LEAT_NEEDS(s, static_members);
   s.topic("orders", {.partitions = 2});
   s.join(of_instance("a"), {"orders"});
   auto options = of_instance("b");
@@ -77,6 +79,7 @@ after: orders-0 a, orders-1 a
 
 TEST_CASE("a second member with the same instance id takes the place of the first which is fenced") {
   scenario s;
+  LEAT_NEEDS(s, static_members);
   const topic_partition orders{"orders", 0};
   s.topic("orders");
   s.send_numbers(orders, 0, 5);

@@ -28,6 +28,8 @@ std::string offsets_for(scenario& s, const std::vector<std::int64_t>& times) {
 
 TEST_CASE("the first record at or after a time is found also where timestamps go back") {
   scenario s;
+  LEAT_NEEDS(s, delete_records);
+  LEAT_NEEDS(s, find_times);
   s.topic("orders");
   s.say() << "empty: " << offsets_for(s, {0, 1000});
   for (const std::int64_t t : {1000, 3000, 2000, 5000, 4000, 4000}) s.send("orders", {.value = "", .timestamp = t});
@@ -45,6 +47,7 @@ from 4 on: 0: 4, 4000: 4, 4001: none
 
 TEST_CASE("offsets for times are right across segments for any times") {
   scenario s;
+  LEAT_NEEDS(s, find_times);
   leat_tests::dice dice(11);
   s.topic("orders", {.segment_bytes = 16 * 1024});
   std::vector<std::int64_t> times;

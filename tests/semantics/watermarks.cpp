@@ -26,6 +26,7 @@ void say_offsets(scenario& s) {
 
 TEST_CASE("earliest is the log start and latest is one more than the last") {
   scenario s;
+  LEAT_NEEDS(s, delete_records);
   s.topic("orders");
   say_offsets(s);
   s.send_numbers(orders, 0, 5);
@@ -76,6 +77,7 @@ ok
 
 TEST_CASE("below the log start and beyond the latest offset is out of range") {
   scenario s;
+  LEAT_NEEDS(s, delete_records);
   s.topic("orders");
   s.send_numbers(orders, 0, 6);
   s.log().delete_records(orders, 4);

@@ -1,6 +1,8 @@
 // Catch2 for every test: version 3 where it is installed, else 2.13. Tests are written with the names of version 3.
 #pragma once
 
+#include <string>
+
 #if __has_include(<catch2/catch_test_macros.hpp>)
 
 #include <catch2/catch_approx.hpp>
@@ -27,6 +29,9 @@ inline auto ContainsSubstring(const std::string& text) { return Contains(text); 
 namespace leat_tests {
 
 inline bool skipped = false;
+
+/// Set by programs whose tests need something that may not be there: says why nothing is run; empty: it is there.
+inline std::string (*why_nothing_runs)() = nullptr;
 
 }  // namespace leat_tests
 

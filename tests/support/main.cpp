@@ -8,7 +8,18 @@
 
 #include "support/catch.hpp"
 
+#include <iostream>
+#include <string>
+#include <string_view>
+
 int main(int argc, char** argv) {
+  const bool only_lists = argc > 1 && std::string_view(argv[1]).starts_with("--list");
+  if (leat_tests::why_nothing_runs != nullptr && !only_lists) {
+    if (const std::string why = leat_tests::why_nothing_runs(); !why.empty()) {
+      std::cerr << "skipped: " << why << '\n';
+      return 4;
+    }
+  }
   const int failures = Catch::Session().run(argc, argv);  // with 2.13 also the number of tests that are listed
   if (failures != 0) return 1;
   return leat_tests::skipped ? 4 : 0;

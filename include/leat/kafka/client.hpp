@@ -19,12 +19,42 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace leat::kafka {
 
 /// Names and values as librdkafka and Kafka's own clients have them: {"security.protocol", "ssl"}.
 using property_map = std::map<std::string, std::string>;
+
+/// What is left of a program's properties when options have taken theirs, as librdkafka has it: without what is about Java, and
+/// with the names that librdkafka has for the same things.
+inline property_map for_librdkafka(const property_map& properties) {
+  static const std::map<std::string_view, std::string_view> other_names{
+      {"fetch.max.wait.ms", "fetch.wait.max.ms"},
+      {"max.request.size", "message.max.bytes"},
+      {"receive.buffer.bytes", "socket.receive.buffer.bytes"},
+      {"send.buffer.bytes", "socket.send.buffer.bytes"},
+      {"socket.connection.setup.timeout.max.ms", ""},  // none
+      {"bootstrap.servers", ""},                       // the store's
+      {"client.dns.lookup", ""},
+      {"default.api.timeout.ms", ""},
+      {"exclude.internal.topics", ""},
+      {"key.deserializer", ""},
+      {"key.serializer", ""},
+      {"value.deserializer", ""},
+      {"value.serializer", ""}};
+  property_map result;
+  for (const auto& [name, value] : properties) {
+    const auto other = other_names.find(name);
+    if (other == other_names.end()) {
+      result[name] = value;
+    } else if (!other->second.empty()) {
+      result[std::string(other->second)] = value;
+    }
+  }
+  return result;
+}
 
 /// What librdkafka has to say, with syslog's levels: 3 is an error, 7 for debugging. Called in its threads, several at once.
 using log_function = std::function<void(int level, const char* facility, const char* text)>;

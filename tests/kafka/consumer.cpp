@@ -1,0 +1,155 @@
+#include <leat/kafka/consumer.hpp>
+
+#include "kafka/place.hpp"
+#include "support/catch.hpp"
+#include "support/failure.hpp"
+
+#include <leat/kafka/producer.hpp>
+#include <leat/properties.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace kafka_consumer {
+
+using kafka_tests::place;
+using leat::errc;
+using namespace std::chrono_literals;
+
+/// Polls until so many values have come, for a minute at most.
+template <class Consumer>
+std::vector<std::string> read(Consumer& in, std::size_t count) {
+  std::vector<std::string> values;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (values.size() < count && std::chrono::steady_clock::now() < deadline) {
+    for (const auto& r : in.poll(100ms)) values.emplace_back(r.value());
+  }
+  return values;
+}
+
+TEST_CASE("latest is what is sent after the consumer was made") {
+  place p;
+  const auto topic = p.topic<std::string>("t", 2);
+  leat::kafka::producer out{topic};
+  (void)out.send("k", "before", {.partition = 0}).value();
+  leat::kafka::consumer in{topic};
+  (void)out.send("k", "after", {.partition = 0}).value();
+  CHECK(read(in, 1) == std::vector<std::string>{"after"});
+  CHECK(in.position(0) == 2);
+  CHECK(in.lag(0) == 0);
+  CHECK(in.assignment() == std::vector<std::uint32_t>{0, 1});
+}
+
+TEST_CASE("a seek is where the next poll begins also back and within what was fetched") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send_batch(std::vector<std::string>{"0", "1", "2", "3"});
+  leat::kafka::consumer in{topic, {.auto_offset_reset = leat::offset_reset::earliest, .max_poll_records = 2}};
+  CHECK(read(in, 2) == std::vector<std::string>{"0", "1"});
+  in.seek({0, 3});
+  CHECK(in.position(0) == 3);
+  CHECK(read(in, 1) == std::vector<std::string>{"3"});
+  in.seek_to_beginning();
+  CHECK(read(in, 2) == std::vector<std::string>{"0", "1"});
+  in.seek_to_end();
+  CHECK(in.position(0) == 4);
+  (void)out.send("4").value();
+  CHECK(read(in, 1) == std::vector<std::string>{"4"});
+}
+
+TEST_CASE("a partition out of range is told and does not keep the others from being read") {
+  place p;
+  const auto topic = p.topic<std::string>("t", 2);
+  leat::kafka::producer out{topic};
+  (void)out.send("k", "there", {.partition = 1}).value();
+  leat::kafka::consumer in{topic, {.auto_offset_reset = leat::offset_reset::none}};
+  CHECK(in.poll(100ms).error() == errc::out_of_range);
+  CHECK(leat_tests::code_of([&] {
+          for (int polls = 0; polls < 3; ++polls) (void)in.poll(100ms).begin();
+        }) == errc::out_of_range);
+  in.seek({1, 0});
+  std::vector<std::string> values;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (values.empty() && std::chrono::steady_clock::now() < deadline) {
+    const auto batch = in.poll(100ms);
+    if (batch.error() != errc::ok) continue;
+    for (const auto& r : batch) values.emplace_back(r.value());
+  }
+  CHECK(values == std::vector<std::string>{"there"});
+  in.seek({0, 0});
+  CHECK(in.poll(10ms).error() == errc::ok);
+}
+
+TEST_CASE("a group is needed to commit and a partition must be the consumer's") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::consumer alone{topic};
+  CHECK(leat_tests::code_of([&] { (void)alone.commit(); }) == errc::invalid_argument);
+  CHECK(leat_tests::code_of([&] { alone.pause(1); }) == errc::invalid_argument);
+  CHECK(leat_tests::code_of([&] { alone.assign({1}); }) == errc::invalid_argument);
+  CHECK(leat_tests::code_of([&] { leat::kafka::consumer<std::string>(p.store, {}); }) == errc::invalid_argument);
+  leat::kafka::consumer in{topic, {.partitions = {{0}}, .group = "g", .enable_auto_commit = false}};
+  CHECK_FALSE(in.committed(0));
+  in.commit({{"", 0}, 0, "note"}).value();
+  CHECK(in.committed(0) == leat::committed_offset{0, "note"});
+  CHECK(in.commit({{"", 1}, 0}).error() == errc::fenced);
+  CHECK(in.commit({{"", 0}, 0, std::string(4097, 'm')}).error() == errc::too_large);
+}
+
+TEST_CASE("assignors that librdkafka does not have are refused by name") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  const auto failure = leat_tests::failure_of(
+      [&] { leat::kafka::consumer<std::string>{topic, {.group = "g", .assignor = leat::sticky_assignor()}}; });
+  REQUIRE(failure);
+  CHECK(failure->code() == errc::unsupported);
+  CHECK_THAT(failure->what(), Catch::Matchers::ContainsSubstring("cooperative-sticky"));
+}
+
+TEST_CASE("what a listener throws comes out of the poll and the partitions are there") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer<std::string> in{
+      p.store, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .session_timeout = 10s}};
+  bool thrown = false;
+  in.subscribe({"t"}, {.assigned = [](std::span<const leat::topic_partition>) { throw std::runtime_error("no"); },
+                       .revoked = nullptr,
+                       .lost = nullptr});
+  for (int polls = 0; polls < 600 && !thrown; ++polls) {
+    try {
+      (void)in.poll(100ms);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+  }
+  CHECK(thrown);
+  CHECK(in.owned() == std::vector<leat::topic_partition>{{"t", 0}});
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  CHECK_FALSE(in.member_id().empty());
+  in.close();
+  CHECK(in.poll().empty());
+  CHECK(leat_tests::code_of([&] { in.subscribe({"t"}); }) == errc::closed);
+}
+
+TEST_CASE("properties make a consumer and those that leat does not know are librdkafka's") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer in{topic, leat::properties{{"auto.offset.reset", "earliest"},
+                                                   {"isolation.level", "read_committed"},
+                                                   {"fetch.max.wait.ms", "10"},
+                                                   {"value.deserializer", "x.Y"}}};
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  CHECK(leat_tests::code_of([&] { leat::kafka::consumer<std::string>{topic, leat::properties{{"no.such", "1"}}}; }) ==
+        errc::invalid_argument);
+}
+
+}  // namespace kafka_consumer
