@@ -1,0 +1,1 @@
+leat_example_on_both_engines()
