@@ -146,7 +146,15 @@ struct group_view {
 };
 
 /// What not all of them can do.
-enum class ability { delete_records, retain, find_times, describe_groups, static_members, sticky_assignor };
+enum class ability {
+  delete_records,
+  retain,
+  find_times,
+  describe_groups,
+  static_members,
+  commit_by_itself_behind_a_death,
+  sticky_assignor
+};
 
 class backend {
  public:

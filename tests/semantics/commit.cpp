@@ -139,6 +139,7 @@ closed: 10
 
 TEST_CASE("auto commit never takes what the present poll hands over") {
   scenario s;
+  LEAT_NEEDS(s, commit_by_itself_behind_a_death);
   s.topic("orders");
   s.send_numbers(orders, 0, 10);
   const consumer_options options{.group = "g", .auto_commit = true, .auto_commit_interval = 1ms, .max_poll_records = 4};
