@@ -340,9 +340,11 @@ class admin {
   template <class Work>
   void each_topic(std::vector<finding>& skipped, Work work) const {
     for (const std::string& name : topics()) {
+      const std::size_t before = skipped.size();
       going_on(skipped, files_->topics().path(name), [&] {
         if (const auto log = storage::topic_log::open_untyped(files_, name)) work(*log);
       });
+      if (skipped.size() > before && !files_->topics().status(name)) skipped.pop_back();  // deleted meanwhile
     }
   }
 

@@ -30,6 +30,8 @@ call fsyncs;
 std::atomic<long> milliseconds{0};
 std::atomic<std::uint64_t> count{0};
 std::atomic<std::uint64_t> dirty{0};
+std::atomic<unsigned> at_once{0};
+std::atomic<unsigned> most_at_once{0};
 
 /// Dirty bytes of the mapping that begins at `address`, as /proc/self/smaps has them.
 std::uint64_t dirty_in(const void* address) {
@@ -72,8 +74,12 @@ int outcome(long done, int error) {
 extern "C" int msync(void* address, size_t bytes, int flags) {
   if (in_use) {
     ++count;
+    const unsigned now = ++at_once;
+    for (unsigned most = most_at_once; now > most && !most_at_once.compare_exchange_weak(most, now);) {
+    }
     dirty = dirty_in(address);
     wait_as_long_as_it_takes();
+    --at_once;
   }
   const long done = ::syscall(SYS_msync, address, bytes, flags);
   return outcome(done, in_use ? msyncs.next() : 0);
@@ -89,6 +95,7 @@ namespace leat_tests {
 
 faulty_device::faulty_device() {
   count = 0;
+  ::most_at_once = 0;
   in_use = true;
 }
 faulty_device::~faulty_device() {
@@ -107,6 +114,7 @@ void faulty_device::fail_fsync(int error, std::uint64_t after) {
 }
 void faulty_device::delay(std::chrono::milliseconds time) { milliseconds = time.count(); }
 std::uint64_t faulty_device::calls() const { return count; }
+unsigned faulty_device::most_at_once() const { return ::most_at_once; }
 std::uint64_t faulty_device::dirty_bytes() const { return dirty; }
 
 }  // namespace leat_tests

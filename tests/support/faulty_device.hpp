@@ -25,6 +25,7 @@ class faulty_device {
   void delay(std::chrono::milliseconds time);
 
   std::uint64_t calls() const;  // of msync since the object was made
+  unsigned most_at_once() const;
   /// Of the mapping that was written last: bytes that were dirty when it was asked for.
   std::uint64_t dirty_bytes() const;
 };

@@ -434,6 +434,21 @@ TEST_CASE("a device that fails is an error of the send, and what it refused is g
   CHECK(values_in(t) == std::vector<std::string>{"before", "refused", "after"});
 }
 
+TEST_CASE(
+    "threads that share a mapping ask the device one after the other, since a refusal is told to one of them only") {
+  const auto s = temporary_store::on_disk();
+  const topic t = s.store.topic<std::string>("t", options_of(durability::every));
+  faulty_device device;
+  device.delay(150ms);  // longer than the patience of those who wait for another's flush
+  std::vector<std::thread> senders;
+  for (int i = 0; i < 3; ++i) {
+    senders.emplace_back([&] { (void)leat::producer{t}.send("record").value(); });
+  }
+  for (std::thread& sender : senders) sender.join();
+  CHECK(device.most_at_once() == 1);
+  CHECK(durable_offset(t) == 3);
+}
+
 TEST_CASE("a directory that cannot be synced is an error of the send") {
   const auto s = temporary_store::on_disk();
   const topic t = s.store.topic<std::string>("t", options_of(durability::every));

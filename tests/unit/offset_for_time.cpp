@@ -80,7 +80,7 @@ TEST_CASE("the first record with a time or a later one is found") {
 }
 
 TEST_CASE("where times go back and forth the first in the order of offsets counts") {
-  const auto seed = Catch::rngSeed();
+  const auto seed = leat_tests::seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   sample s;

@@ -150,6 +150,16 @@ TEST_CASE("a reader without permission to write holds on to what it reads") {
         }) == "unchanged");
 }
 
+TEST_CASE("who may only read a store can have it synced, as the first use of a durable topic does") {
+  if (::geteuid() != 0) SKIP("becoming another user needs root");
+  const place_of place(0);
+  make_readable(place.path);
+  CHECK(as(ordinary_user, [&]() -> std::string {
+          leat::store::open(place.path).files()->sync();  // it touched a page that it cannot write to
+          return {};
+        }) == "");
+}
+
 TEST_CASE("somebody else's store is opened only where its owner was named") {
   if (::geteuid() != 0) SKIP("becoming another user needs root");
   const place_of place(another_user);

@@ -38,7 +38,9 @@ class standalone {
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
   void acknowledge() const {
-    for (const auto& [topic, used] : offsets_) used.offsets->acknowledge(used.flush_nanoseconds);
+    for (const auto& [topic, used] : offsets_) {
+      if (used.offsets != nullptr) used.offsets->acknowledge(used.flush_nanoseconds);  // else it could not be opened
+    }
   }
 
  private:

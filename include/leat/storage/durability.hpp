@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
@@ -75,6 +76,9 @@ inline void flush(partition& p) {
   if (segments.empty()) return;
   const std::uint64_t end =
       segments.front()->base_offset().observe() + segments.front()->slots().first_without_record(0);
+  // What the device refused is told to the first who looks, of all threads that share the segments' mappings: the others
+  // would take theirs for written. (Of other processes each is told.)
+  const std::lock_guard one_at_a_time(p.device());
   // Before the device is asked: whoever dies with its refusal leaves the alarm to the next.
   const sync::alarm::raised alarm = p.flush_alarm().raise();
   try {

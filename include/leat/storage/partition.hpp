@@ -112,6 +112,8 @@ class partition {
   sync::watermark durable() const noexcept { return sync::watermark(words_.durable); }
   sync::bell flush_bell() const noexcept { return sync::bell(words_.flush_bell); }
   sync::alarm flush_alarm() const noexcept { return sync::alarm(words_.flush_alarm); }
+  /// Who asks the device for this partition's segments holds it: see flush().
+  std::mutex& device() const noexcept { return device_; }
   /// Where the checksum of a record at `position` of segment `sequence` says that it lies.
   format::record_place place(std::uint64_t sequence, std::uint64_t position) const noexcept {
     return {topic_.header.id, sequence, id_, position};
@@ -293,6 +295,7 @@ class partition {
   const std::uint32_t id_;
   const format::partition_words& words_;
   std::mutex mutex_;
+  mutable std::mutex device_;
   segment_cache cache_;
   std::uint64_t listed_ = 0;            // all retired names below are in retired_, or gone
   std::vector<std::uint64_t> retired_;  // usually empty

@@ -99,7 +99,8 @@ class store_files {
 
   /// The store itself is on the device when this returns: what makes a topic that is there one that can be found.
   void sync() const {
-    to_device_.flush(*mapping_, [] { return format::page_bytes; }, directory_->path(file_name));
+    // Who may only read the store can give nothing to the device again.
+    to_device_.flush(*mapping_, [this] { return writable_ ? format::page_bytes : 0; }, directory_->path(file_name));
     topics_->sync();
     directory_->sync();
     try {

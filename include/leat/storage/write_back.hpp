@@ -14,7 +14,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <utility>
 
 namespace leat::storage {
 
@@ -31,20 +33,17 @@ class write_back {
   /// Throws what the device said.
   template <class Bytes>
   void flush(const os::mapping& mapped, Bytes bytes, const std::string& path) const {
-    const sync::alarm alarm(doubt_);
-    const sync::alarm::raised mine = alarm.raise();
-    try {
-      if (mine.again) make_dirty(mapped.data(), bytes());
-      mapped.flush(path);
-    } catch (const error&) {
-      (void)alarm.raise();  // another thread's flush may have lowered it meanwhile
-      throw;
-    }
-    alarm.lower(mine.value);
+    // What the device refused is told to the first who looks, of all threads that share this mapping: the others would take
+    // theirs for written.
+    const std::lock_guard one_at_a_time(device_);
+    if (std::exchange(doubt_, true)) make_dirty(mapped.data(), bytes());
+    mapped.flush(path);
+    doubt_ = false;
   }
 
  private:
-  std::uint32_t doubt_ = 1;  // of this process alone
+  mutable std::mutex device_;
+  mutable bool doubt_ = true;
 };
 
 }  // namespace leat::storage
