@@ -10,8 +10,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <future>
+#include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -66,6 +70,25 @@ void run(const leat::store& store, const mirror_options& o) {
   m.run([&] { return std::chrono::steady_clock::now() > deadline; });
 }
 
+/// As if the mirror had been killed before it committed what the other side has taken behind `at`.
+void forget_behind(const leat::store& store, const std::string& group, const offset_pair& at) {
+  leat::group::standalone committer(store.files(), group);
+  const auto log = store.raw_topic("t").log();
+  auto state = leat::kafka::parse_mirror_state(log->find_group(group)->committed(0)->metadata).value();
+  state.at = at;
+  state.clean = false;
+  REQUIRE(committer.commit(*log, 0, at.leat, text_of(state)) == leat::errc::ok);
+}
+
+/// The values of the only partition, with their offsets in Kafka.
+std::vector<std::string> values_in(const leat_tests::mock_cluster& cluster) {
+  const leat::store copy = leat::store::in_process();
+  run(copy, options_for(cluster, mirror_direction::from_kafka));
+  std::vector<std::string> values;
+  for (const plain_record& r : records_in(copy)) values.push_back(std::get<3>(r).value_or("null"));
+  return values;
+}
+
 TEST_CASE("what was mirrored to Kafka and back is the same, null and empty included") {
   leat_tests::mock_cluster cluster;
   cluster.create_topic("t", 2);
@@ -97,14 +120,7 @@ TEST_CASE("a mirror that comes back goes on behind what is in Kafka, and sends n
     for (int i = 0; i < 10; ++i) (void)out.send(std::to_string(i)).value();
     run(here, to);
   }
-  // As if the last one had been killed before it committed what was acknowledged.
-  leat::group::standalone committer(here.files(), "mirror.to-kafka");
-  const auto log = here.raw_topic("t").log();
-  auto state = leat::kafka::parse_mirror_state(log->find_group("mirror.to-kafka")->committed(0)->metadata).value();
-  REQUIRE(state.at == offset_pair{30, 30});
-  state.at = {7, 7};
-  state.clean = false;
-  REQUIRE(committer.commit(*log, 0, 7, text_of(state)) == leat::errc::ok);
+  forget_behind(here, "mirror.to-kafka", {7, 7});
   (void)out.send("last").value();
   run(here, to);
 
@@ -165,6 +181,26 @@ TEST_CASE("offsets are translated by the pair before them, and what lies in a ho
   pairs.add({20, 117});  // begun again behind a death
   CHECK(pairs.to_kafka(20) == 117);
   CHECK(pairs.all().size() == 2);
+}
+
+TEST_CASE("a mirror that comes back right behind dead letters goes on") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.max_message_bytes = 1000;
+  to.dead_letter_topic = "dead";
+  (void)out.send("0").value();
+  (void)out.send(std::string(5000, 'x')).value();
+  run(here, to);
+  run(here, to);
+  (void)out.send(std::string(6000, 'x')).value();
+  run(here, to);
+  (void)out.send("3").value();
+  run(here, to);
+  CHECK(values_in(cluster) == std::vector<std::string>{"0", "3"});
+  CHECK(here.raw_topic("dead").end_offset(0) == 2);
 }
 
 }  // namespace kafka_mirror

@@ -9,7 +9,7 @@
 //     a second mirror            the store's group gives it other partitions (mirror_route.hpp)
 //     what a killed mirror had   the end must stay where it is for options.settle, while Kafka answers
 //     sent, and arrives late
-//     others who write there     each acknowledgement names its offset, which must be the expected one; at the beginning the
+//     others who write there     each acknowledgement names its offset, which must be the expected one; behind a death the
 //                                last record on both sides must be the same
 //
 // Threads    one at a time; librdkafka has threads of its own.
@@ -295,8 +295,9 @@ class mirror_to_kafka {
 
   bool is_last_the_same(route& r, const leat::topic<bytes_view, bytes_view>& log, std::uint64_t next,
                         std::uint64_t start) {
-    if (next == 0 || next - 1 < start || r.end == 0) return true;  // gone from the store: nothing to compare
-    if (r.end == r.stored->at.kafka && next == r.stored->at.leat && r.stored->records == 0) return true;
+    // Before the pair may lie a dead letter, or what had gone: of the last record it is not known which offset it has here.
+    if (next == r.stored->at.leat) return true;
+    if (next - 1 < start) return true;  // gone from the store: nothing to compare
     if (!peek_) peek_.emplace(link_.options().servers, link_.options().properties, &quiet_);
     const message_ptr there = peek_->at(r.there, r.end - 1);
     if (there == nullptr) return true;  // compacted or deleted: nothing to compare
