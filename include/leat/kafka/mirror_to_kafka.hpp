@@ -247,20 +247,17 @@ class mirror_to_kafka {
     }
     r.sent = r.next.leat;
     r.goal = end;
+    r.out = &producer_for(r.there.topic);  // which asks Kafka, and may throw
+    r.topic = topic_of(*r.out, r.there.topic);
     if (is_new) link_.note(r);
+    if (!link_.commit(r, false)) return;  // before anything is sent
     r.open = true;
-    if (!link_.commit(r, false)) {  // before anything is sent
-      r.open = false;
-      return;
-    }
     link_.in().seek(r.at, r.sent);
     link_.in().resume(r.at);
     link_.tell(mirror_event::kind::opened,
                r.at.topic + '[' + std::to_string(r.at.partition) + "] from offset " + std::to_string(r.next.leat) +
                    ", as Kafka's " + std::to_string(r.next.kafka) + " of " + r.there.topic + ", " +
                    (r.promise == guarantee::exactly_once ? "exactly once" : "at least once"));
-    r.out = &producer_for(r.there.topic);
-    r.topic = topic_of(*r.out, r.there.topic);
   }
 
   /// Behind what was mirrored before. False: the difference of the offsets is another one now.
