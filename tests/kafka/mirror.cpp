@@ -203,4 +203,12 @@ TEST_CASE("a mirror that comes back right behind dead letters goes on") {
   CHECK(here.raw_topic("dead").end_offset(0) == 2);
 }
 
+TEST_CASE("to ask for a topic does not make it") {
+  leat_tests::mock_cluster cluster;
+  leat::kafka::client_context quiet;
+  leat::kafka::mirror_cluster kafka{cluster.servers(), {}, &quiet};
+  CHECK_FALSE(kafka.partitions("none"));
+  CHECK(kafka.topics().empty());
+}
+
 }  // namespace kafka_mirror

@@ -201,11 +201,13 @@ class mirror_cluster {
   };
   using event = std::unique_ptr<rd_kafka_event_t, event_deleter>;
 
+  /// A consumer: unlike a producer, it makes no topics by asking for them.
   static std::unique_ptr<client> make(const std::string& servers, const property_map& properties,
                                       client_context* context) {
     configuration conf;
     conf.set(properties);
-    return std::make_unique<client>(RD_KAFKA_PRODUCER, std::move(conf), servers, context);
+    conf.set("allow.auto.create.topics", "false");
+    return std::make_unique<client>(RD_KAFKA_CONSUMER, std::move(conf), servers, context);
   }
 
   template <class Look>
