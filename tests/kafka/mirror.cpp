@@ -181,6 +181,10 @@ TEST_CASE("offsets are translated by the pair before them, and what lies in a ho
   pairs.add({20, 117});  // begun again behind a death
   CHECK(pairs.to_kafka(20) == 117);
   CHECK(pairs.all().size() == 2);
+  pairs.add({30, 120});  // leat's 23 to 29 are not in Kafka
+  CHECK(pairs.to_kafka(22) == 119);
+  CHECK(pairs.to_kafka(27) == 120);
+  CHECK(pairs.to_kafka(30) == 120);
 }
 
 TEST_CASE("a mirror that comes back right behind dead letters goes on") {

@@ -37,13 +37,15 @@ class offset_pairs {
     pairs_.push_back(pair);
   }
 
-  /// Where a reader of leat that has come to `offset` goes on in Kafka. Empty: before all that is known.
+  /// Where a reader of leat that has come to `offset` goes on in Kafka. Empty: before all that is known. What is not there (dead
+  /// letters) goes on behind it.
   std::optional<std::int64_t> to_kafka(std::uint64_t offset) const {
     const auto next = std::upper_bound(pairs_.begin(), pairs_.end(), offset,
                                        [](std::uint64_t o, const offset_pair& p) { return o < p.leat; });
     if (next == pairs_.begin()) return std::nullopt;
     const offset_pair& from = *std::prev(next);
-    return from.kafka + static_cast<std::int64_t>(offset - from.leat);
+    const std::int64_t to = from.kafka + static_cast<std::int64_t>(offset - from.leat);
+    return next == pairs_.end() ? to : std::min(to, next->kafka);
   }
 
   /// Where a reader of Kafka that has come to `offset` goes on in leat. What is in a hole goes on behind it.
