@@ -46,15 +46,15 @@ inline bool is_same_record(const raw_record& here, const rd_kafka_message_t& the
     return a.has_value() == b.has_value() && (!a || std::equal(a->begin(), a->end(), b->begin(), b->end()));
   };
   if (!same(here.key_bytes(), key_of(there)) || !same(here.value_bytes(), value_of(there))) return false;
-  if (mirrored_milliseconds(here.timestamp()) !=
-      std::max<std::int64_t>(rd_kafka_message_timestamp(&there, nullptr), 1)) {
-    return false;
-  }
+  const timestamp time = mirrored_time(rd_kafka_message_timestamp(&there, nullptr));
+  if (mirrored_milliseconds(here.timestamp()) != mirrored_milliseconds(time)) return false;
   std::vector<header> ours;
   for (const header& h : here.headers()) ours.push_back(h);
   std::size_t i = 0;
   for (const header& h : headers_view(there)) {
-    if (i == ours.size() || !(ours[i] == h)) return false;
+    if (i == ours.size()) return false;
+    ours[i].name = ours[i].name.substr(0, ours[i].name.find('\0'));  // as far as librdkafka reads it
+    if (!(ours[i] == h)) return false;
     ++i;
   }
   return i == ours.size();
