@@ -411,6 +411,7 @@ class mirror_from_kafka {
         case errc::back_pressure:
         case errc::full:
           link_.away("waiting for room in " + where(r) + ": " + std::string(leat::detail::describe(done.error())));
+          r.out->flush();
           link_.commit(r, false);  // retention may wait for this very group
           return false;
         case errc::mismatched: {
