@@ -207,14 +207,6 @@ TEST_CASE("a mirror that comes back right behind dead letters goes on") {
   CHECK(here.raw_topic("dead").end_offset(0) == 2);
 }
 
-TEST_CASE("to ask for a topic does not make it") {
-  leat_tests::mock_cluster cluster;
-  leat::kafka::client_context quiet;
-  leat::kafka::mirror_cluster kafka{cluster.servers(), {}, &quiet};
-  CHECK_FALSE(kafka.partitions("none"));
-  CHECK(kafka.topics().empty());
-}
-
 TEST_CASE("a last record is the same also with a name that Kafka's client cuts, or a time that leat does not have") {
   leat_tests::mock_cluster cluster;
   cluster.create_topic("t", 1);
