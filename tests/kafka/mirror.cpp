@@ -235,4 +235,41 @@ TEST_CASE("a last record is the same also with a name that Kafka's client cuts, 
   CHECK(records_in(there).size() == 3);
 }
 
+TEST_CASE("the topic for dead letters is not mirrored with a pattern, and refused by name") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  cluster.create_topic("dead", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.max_message_bytes = 1000;
+  to.dead_letter_topic = "dead";
+  to.topics = {".*"};
+  to.is_pattern = true;
+  (void)out.send(std::string(5000, 'x')).value();
+  run(here, to);
+  (void)out.send("1").value();
+  run(here, to);
+  CHECK(values_in(cluster) == std::vector<std::string>{"1"});
+  leat::kafka::client_context quiet;
+  leat::kafka::mirror_cluster kafka{cluster.servers(), {}, &quiet};
+  CHECK(kafka.offsets("dead", 0).end == 0);
+  CHECK(here.raw_topic("dead").end_offset(0) == 1);
+
+  leat::kafka::mirror from{here, [&] {
+                             mirror_options o = to;
+                             o.direction = mirror_direction::from_kafka;
+                             o.prefix = "copy.";
+                             o.dead_letter_topic = "copy.t";
+                             return o;
+                           }()};
+  while (from.step()) {
+  }
+  CHECK(here.topics() == std::vector<std::string>{"__mirror.from-kafka", "__mirror.to-kafka", "copy.dead", "dead", "t"});
+
+  to.is_pattern = false;
+  to.topics = {"t", "dead"};
+  CHECK_THAT(leat_tests::message_of([&] { run(here, to); }), ContainsSubstring("dead_letter_topic"));
+}
+
 }  // namespace kafka_mirror

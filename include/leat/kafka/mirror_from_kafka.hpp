@@ -122,7 +122,7 @@ class mirror_from_kafka {
     try {
       std::set<std::string> found = subscribed_;
       for (const auto& [name, partitions] : link_.cluster().topics()) {
-        if (!filter_.matches(name)) continue;
+        if (!filter_.matches(name) || link_.options().prefix + name == link_.options().dead_letter_topic) continue;
         if (checked_[name] != partitions) require_topic(name, partitions);
         checked_[name] = partitions;
         found.insert(link_.options().prefix + name);

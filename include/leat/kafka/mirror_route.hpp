@@ -103,6 +103,12 @@ class mirror_link {
       throw error(errc::invalid_argument, "servers", "expected Kafka's brokers, as in \"localhost:9092\"");
     }
     if (options_.topics.empty()) throw error(errc::invalid_argument, "topics", "expected one at least, or a pattern");
+    if (options_.is_pattern) return;
+    const bool is_to = options_.direction == mirror_direction::to_kafka;
+    for (const std::string& name : options_.topics) {
+      if ((is_to ? name : options_.prefix + name) != options_.dead_letter_topic) continue;
+      throw error(errc::invalid_argument, "dead_letter_topic", "expected another topic than " + name + ", which is mirrored");
+    }
   }
 
   const std::string& group() const noexcept { return group_; }

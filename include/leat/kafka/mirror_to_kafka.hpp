@@ -605,7 +605,7 @@ class mirror_to_kafka {
     return all;
   }
   bool is_mirrored(const std::string& name) const {
-    return filter_.matches(name) && !name.starts_with("__");  // those are leat's own
+    return filter_.matches(name) && !name.starts_with("__") && name != link_.options().dead_letter_topic;  // leat's own
   }
 
   static std::string where(const route& r) {
