@@ -272,4 +272,23 @@ TEST_CASE("the topic for dead letters is not mirrored with a pattern, and refuse
   CHECK_THAT(leat_tests::message_of([&] { run(here, to); }), ContainsSubstring("dead_letter_topic"));
 }
 
+TEST_CASE("where all that was left has gone a mirror says so, or skips it and ends") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  (void)out.send("0").value();
+  run(here, to);
+  (void)out.send("1").value();
+  (void)out.send("2").value();
+  (void)leat::admin(here).delete_records({"t", 0}, 3);
+  CHECK_THAT(leat_tests::message_of([&] { run(here, to); }), ContainsSubstring("2 records from offset 1 had gone"));
+  to.skip_expired = true;
+  run(here, to);
+  (void)out.send("3").value();
+  run(here, to);
+  CHECK(values_in(cluster) == std::vector<std::string>{"0", "3"});
+}
+
 }  // namespace kafka_mirror

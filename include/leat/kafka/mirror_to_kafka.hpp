@@ -245,6 +245,11 @@ class mirror_to_kafka {
     } else {
       is_new = !go_on(r, log, start, end);
     }
+    if (r.next.leat < start) {  // maybe all that was left: then no record will show it
+      skip(r, r.next.leat, start);
+      r.next.leat = start;
+      is_new = true;
+    }
     r.sent = r.next.leat;
     r.goal = end;
     r.out = &producer_for(r.there.topic);  // which asks Kafka, and may throw
@@ -466,17 +471,19 @@ class mirror_to_kafka {
 
   /// Records before `offset` have gone. False: later.
   bool pass_over(route& r, std::uint64_t offset) {
-    const std::string gone = std::to_string(offset - r.sent) + " records from offset " + std::to_string(r.sent) +
-                             " had gone before they were mirrored";
-    if (!link_.options().skip_expired) {
-      drain(r);
-      throw error(errc::out_of_range, where(r), gone + "; they can be skipped (option `skip_expired`)");
-    }
     if (!drain(r)) return false;
-    link_.report().skipped += offset - r.sent;
-    link_.tell(mirror_event::kind::skipped, where(r) + ": " + gone);
+    skip(r, r.sent, offset);
     move_to(r, offset);
     return true;
+  }
+  void skip(const route& r, std::uint64_t from, std::uint64_t to) {
+    const std::string gone = std::to_string(to - from) + " records from offset " + std::to_string(from) +
+                             " had gone before they were mirrored";
+    if (!link_.options().skip_expired) {
+      throw error(errc::out_of_range, where(r), gone + "; they can be skipped (option `skip_expired`)");
+    }
+    link_.report().skipped += to - from;
+    link_.tell(mirror_event::kind::skipped, where(r) + ": " + gone);
   }
 
   /// The next record to be mirrored is another one; nothing is on its way. Committed before it is sent.
@@ -587,7 +594,11 @@ class mirror_to_kafka {
   bool is_done() {
     if (fault_ || routes_.empty() != wanted().empty()) return false;
     for (const auto& [at, r] : routes_) {
-      if (!r->open || r->next.leat < r->goal) return false;
+      if (!r->open) return false;
+      if (r->next.leat >= r->goal) continue;
+      const std::uint64_t start = link_.in().start_offset(at);  // all that was left may have gone meanwhile
+      if (r->sent < start) pass_over(*r, start);
+      return false;
     }
     if (routes_.size() >= wanted().size()) return true;
     const auto members = leat::admin(link_.store()).describe_group(link_.group()).members;
