@@ -291,4 +291,34 @@ TEST_CASE("where all that was left has gone a mirror says so, or skips it and en
   CHECK(values_in(cluster) == std::vector<std::string>{"0", "3"});
 }
 
+TEST_CASE("a record that is too large does not keep the mirror from its other duties while Kafka is away") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.max_message_bytes = 1000;
+  to.dead_letter_topic = "dead";
+  to.follow = true;
+  bool opened = false;
+  to.on_event = [&](const leat::kafka::mirror_event& e) { opened |= e.what == leat::kafka::mirror_event::kind::opened; };
+  leat::kafka::mirror m{here, to};
+  while (!opened) m.step();
+  REQUIRE(rd_kafka_mock_broker_set_down(cluster.get(), 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  (void)out.send("0").value();
+  (void)out.send(std::string(5000, 'x')).value();
+  auto steps = std::async(std::launch::async, [&] {
+    for (int i = 0; i < 10; ++i) m.step();
+  });
+  const bool returned = steps.wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+  CHECK(returned);
+  REQUIRE(rd_kafka_mock_broker_set_up(cluster.get(), 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  steps.get();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (m.report().dead_letters == 0 && std::chrono::steady_clock::now() < deadline) m.step();
+  m.close();
+  CHECK(values_in(cluster) == std::vector<std::string>{"0"});
+  CHECK(here.raw_topic("dead").end_offset(0) == 1);
+}
+
 }  // namespace kafka_mirror

@@ -155,7 +155,7 @@ class mirror_to_kafka {
       const auto found = routes_.find(p);
       if (found == routes_.end()) continue;
       route& r = *found->second;
-      if (r.open && !drain(r)) abandon();  // before the next one looks: nothing more leaves this process
+      if (r.open && !drain(r, deadline_)) abandon();  // before the next one looks: nothing more leaves this process
       if (r.open) link_.commit(r, true);
       forget(p);
     }
@@ -188,13 +188,14 @@ class mirror_to_kafka {
   }
 
   /// False: not everything that was sent is acknowledged.
-  bool drain(route& r) {
-    while (r.open && !fault_ && r.next.leat < r.sent &&
-           (deadline_ == clock::time_point{} || clock::now() < deadline_)) {
+  bool drain(const route& r, clock::time_point deadline) {
+    while (r.open && !fault_ && r.next.leat < r.sent && clock::now() < deadline) {
       serve(std::chrono::milliseconds(20));
     }
     return r.next.leat == r.sent;
   }
+  /// The same in the midst of a step: only for so long that the group and the other partitions do not miss it.
+  bool drain(const route& r) { return drain(r, clock::now() + std::chrono::milliseconds(50)); }
 
   // --- where a partition goes on ---
 
@@ -403,8 +404,8 @@ class mirror_to_kafka {
       }
       if (r == nullptr || !r->open || r->blocked || fault_) continue;
       if (record.offset() < r->sent) continue;
-      if (record.offset() > r->sent && !pass_over(*r, record.offset())) continue;
-      if (!send(*r, record)) r->blocked = true;
+      const bool is_next = record.offset() == r->sent || pass_over(*r, record.offset());
+      if (!is_next || !send(*r, record)) r->blocked = true;
     }
     for (auto& [at, waiting] : routes_) {
       if (!waiting->open || !std::exchange(waiting->blocked, false)) continue;
