@@ -321,4 +321,30 @@ TEST_CASE("a record that is too large does not keep the mirror from its other du
   CHECK(here.raw_topic("dead").end_offset(0) == 1);
 }
 
+TEST_CASE("what is thrown within librdkafka's callbacks comes out of the step") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const auto direction = GENERATE(mirror_direction::to_kafka, mirror_direction::from_kafka);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options o = options_for(cluster, direction);
+  o.follow = true;
+  bool opened = false;
+  o.on_event = [&](const leat::kafka::mirror_event& e) {
+    opened |= e.what == leat::kafka::mirror_event::kind::opened;
+    if (e.what == leat::kafka::mirror_event::kind::waiting) throw std::runtime_error("thrown");
+  };
+  leat::kafka::mirror m{here, o};
+  while (!opened) m.step();
+  REQUIRE(rd_kafka_mock_broker_set_down(cluster.get(), 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  std::string said;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  try {
+    while (std::chrono::steady_clock::now() < deadline) m.step();
+  } catch (const std::runtime_error& e) {
+    said = e.what();
+  }
+  CHECK(said == "thrown");
+}
+
 }  // namespace kafka_mirror

@@ -26,6 +26,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,8 +58,12 @@ class mirror_from_kafka {
     conf.set("enable.partition.eof", "true");
     rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int code, const char* reason, void* opaque) {
       if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
-      static_cast<context*>(static_cast<client_context*>(opaque))
-          ->owner->link_.away(std::string("waiting for Kafka: ") + reason);
+      auto& self = *static_cast<context*>(static_cast<client_context*>(opaque))->owner;
+      try {
+        self.link_.away(std::string("waiting for Kafka: ") + reason);
+      } catch (...) {  // not through librdkafka: it comes out of receive()
+        if (!self.thrown_) self.thrown_ = std::current_exception();
+      }
     });
     client_ = std::make_unique<client>(RD_KAFKA_CONSUMER, std::move(conf), options.servers, &context_);
     require(rd_kafka_poll_set_consumer(client_->get()), options.servers);
@@ -342,6 +347,7 @@ class mirror_from_kafka {
     for (int i = 0; i < most_at_once; ++i) {
       const int wait = i == 0 ? (has_open && !is_blocked_ ? 20 : 5) : 0;
       message_ptr m(rd_kafka_consumer_poll(client_->get(), wait));
+      if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
       if (m == nullptr) return;
       receive(std::move(m));
       if (i % 256 == 255 && clock::now() > until) return;
@@ -544,6 +550,7 @@ class mirror_from_kafka {
   client_context quiet_;
   context context_;
   std::optional<record_peek> peek_;
+  std::exception_ptr thrown_;
   std::unique_ptr<client> client_;
   std::map<std::string, std::uint32_t> checked_;  // Kafka's topics, with their partitions
   std::set<std::string> subscribed_;

@@ -27,6 +27,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -376,10 +377,12 @@ class mirror_to_kafka {
       conf.set("message.timeout.ms", "0");
       conf.set("message.max.bytes", std::to_string(limit));
       rd_kafka_conf_set_dr_msg_cb(conf.get(), [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
-        static_cast<context*>(static_cast<client_context*>(opaque))->owner->delivered(*m);
+        auto& self = *static_cast<context*>(static_cast<client_context*>(opaque))->owner;
+        self.guarded([&] { self.delivered(*m); });
       });
       rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t* rk, int code, const char* reason, void* opaque) {
-        static_cast<context*>(static_cast<client_context*>(opaque))->owner->failed(rk, code, reason);
+        auto& self = *static_cast<context*>(static_cast<client_context*>(opaque))->owner;
+        self.guarded([&] { self.failed(rk, code, reason); });
       });
       handle->rk = std::make_unique<client>(RD_KAFKA_PRODUCER, std::move(conf), link_.options().servers, &context_);
     }
@@ -498,6 +501,16 @@ class mirror_to_kafka {
 
   void serve(std::chrono::milliseconds wait) {
     for (auto& [limit, handle] : producers_) rd_kafka_poll(handle->rk->get(), static_cast<int>(wait.count()));
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+  }
+  /// In a callback of librdkafka's, through which nothing is thrown: it comes out of serve().
+  template <class Action>
+  void guarded(const Action& action) noexcept {
+    try {
+      action();
+    } catch (...) {
+      if (!thrown_) thrown_ = std::current_exception();
+    }
   }
 
   void delivered(const rd_kafka_message_t& m) {
@@ -639,6 +652,7 @@ class mirror_to_kafka {
   std::uint64_t in_flight_ = 0;
   std::optional<fault> fault_;
   std::function<void()> stranger_;
+  std::exception_ptr thrown_;
   clock::time_point deadline_{};
   clock::time_point next_ask_{};
   clock::time_point next_commit_{};
