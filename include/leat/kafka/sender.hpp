@@ -55,7 +55,7 @@ class sender {
       rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
       rd_kafka_topic_conf_set_opaque(conf, this);
     }
-    topic_ = rd_kafka_topic_new(client_.get(), name_.c_str(), conf);
+    topic_.reset(rd_kafka_topic_new(client_.get(), name_.c_str(), conf));
     if (topic_ == nullptr) {
       if (conf != nullptr) rd_kafka_topic_conf_destroy(conf);
       throw error(errc::name_invalid, cluster_->where(name_), text_of(rd_kafka_last_error()));
@@ -63,7 +63,7 @@ class sender {
     know_partitions();
   }
   ~sender() {
-    if (!client_.forked()) rd_kafka_topic_destroy(topic_);
+    if (client_.forked()) (void)topic_.release();  // the parent's
   }
   sender(const sender&) = delete;
   sender& operator=(const sender&) = delete;
@@ -90,11 +90,11 @@ class sender {
     const raw_bytes v(value);
     const auto code =
         headers == nullptr
-            ? rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_PARTITION(partition),
+            ? rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(k.data, k.size),
                                 RD_KAFKA_V_VALUE(const_cast<void*>(v.data), v.size), RD_KAFKA_V_TIMESTAMP(time),
                                 RD_KAFKA_V_OPAQUE(&report), RD_KAFKA_V_END)
-            : rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_PARTITION(partition),
+            : rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(k.data, k.size),
                                 RD_KAFKA_V_VALUE(const_cast<void*>(v.data), v.size), RD_KAFKA_V_TIMESTAMP(time),
                                 RD_KAFKA_V_HEADERS(headers.get()), RD_KAFKA_V_OPAQUE(&report), RD_KAFKA_V_END);
@@ -173,15 +173,19 @@ class sender {
   /// So that the first record is not sent before its partition can be chosen or refused.
   void know_partitions() {
     const rd_kafka_metadata_t* found = nullptr;
-    require(rd_kafka_metadata(client_.get(), 0, topic_, &found, cluster_->timeout()), cluster_->where(name_));
+    require(rd_kafka_metadata(client_.get(), 0, topic_.get(), &found, cluster_->timeout()), cluster_->where(name_));
     rd_kafka_metadata_destroy(found);
   }
+
+  struct topic_deleter {
+    void operator()(rd_kafka_topic_t* t) const noexcept { rd_kafka_topic_destroy(t); }
+  };
 
   std::shared_ptr<cluster> cluster_;
   std::string name_;
   partitioner_function partitioner_;
   client client_;
-  rd_kafka_topic_t* topic_ = nullptr;
+  std::unique_ptr<rd_kafka_topic_t, topic_deleter> topic_;  // ends before the client, also where the constructor throws
   std::atomic<rd_kafka_resp_err_t> refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 
