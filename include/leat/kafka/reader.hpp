@@ -165,6 +165,8 @@ class reader {
   }
   void seek(const topic_partition& p, std::uint64_t offset) {
     place& there = at(p);
+    // A listener's, within a poll: what that has gathered is not handed out, and not where it goes on.
+    if (std::exchange(there.next, 0) != 0) records_.drop(p);
     there.position = offset;
     there.to_seek = true;
     there.out_of_range = false;
