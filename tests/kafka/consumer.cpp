@@ -152,4 +152,48 @@ TEST_CASE("properties make a consumer and those that leat does not know are libr
         errc::invalid_argument);
 }
 
+TEST_CASE("partitions whose beginning cannot be found are not taken") {
+  place p;
+  const auto topic = p.topic<std::string>("t", 2);
+  leat::kafka::producer out{topic};
+  (void)out.send("k", "v", {.partition = 0}).value();
+  leat::kafka::consumer in{topic, {.partitions = {{0}}, .auto_offset_reset = leat::offset_reset::earliest}};
+  constexpr std::int16_t list_offsets = 2;
+  rd_kafka_mock_push_request_errors(p.cluster.get(), list_offsets, 2, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                                    RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  CHECK(leat_tests::code_of([&] { in.assign({0, 1}); }) == errc::permission_denied);
+  rd_kafka_mock_clear_request_errors(p.cluster.get(), list_offsets);
+  CHECK(in.assignment() == std::vector<std::uint32_t>{0});
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  in.assign({0, 1});
+  CHECK(in.position(0) == 1);
+}
+
+TEST_CASE("a partition is read once its beginning can be found however often that has failed") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer<std::string> in{
+      p.store, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .session_timeout = 10s}};
+  in.subscribe({"t"});
+  constexpr std::int16_t list_offsets = 2;
+  for (int i = 0; i < 4; ++i) {
+    rd_kafka_mock_push_request_errors(p.cluster.get(), list_offsets, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  }
+  std::vector<std::string> values;
+  int failures = 0;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (values.empty() && std::chrono::steady_clock::now() < deadline) {
+    try {
+      for (const auto& r : in.poll(100ms)) values.emplace_back(r.value());
+    } catch (const leat::error& e) {
+      REQUIRE(e.code() == errc::permission_denied);
+      ++failures;
+    }
+  }
+  CHECK(failures >= 2);
+  CHECK(values == std::vector<std::string>{"v"});
+}
+
 }  // namespace kafka_consumer

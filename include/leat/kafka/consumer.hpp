@@ -156,8 +156,8 @@ class consumer {
       }
       names.push_back({topic_, id});
     }
-    follows_ = false;
     reader_->assign(names);
+    follows_ = false;
   }
   std::vector<std::uint32_t> assignment() const {
     std::vector<std::uint32_t> ids;
@@ -244,8 +244,10 @@ class consumer {
     if (!count) return reader_->end(errc::closed, "the topic was deleted");
     const auto had = static_cast<std::uint32_t>(reader_->partitions().size());
     if (!follows_ || *count <= had) return;
+    std::vector<std::uint64_t> starts;
+    for (std::uint32_t id = had; id < *count; ++id) starts.push_back(start_offset(id));
     follow(*count);
-    for (std::uint32_t id = had; id < *count; ++id) seek({id, start_offset(id)});
+    for (std::uint32_t id = had; id < *count; ++id) seek({id, starts[id - had]});
   }
   void follow(std::uint32_t count) {
     std::vector<std::uint32_t> all(count);

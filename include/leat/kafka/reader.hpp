@@ -85,20 +85,24 @@ class reader {
   }
   void unsubscribe() { require(rd_kafka_unsubscribe(handle()), options_.group, "unsubscribing"); }
 
-  /// Without a group's help. Those that it reads already keep their position.
+  /// Without a group's help. Those that it reads already keep their position. Should it throw, it reads what it read before.
   void assign(const std::vector<topic_partition>& partitions) {
     require_open();
-    std::map<topic_partition, place> before = std::exchange(places_, {});
+    std::map<topic_partition, place> wanted;
     std::vector<topic_partition> fresh;
     for (const topic_partition& p : partitions) {
-      if (auto known = before.extract(p)) {
-        places_.insert(std::move(known));
-      } else if (places_.try_emplace(p).second) {
-        fresh.push_back(p);
-      }
+      const auto known = places_.find(p);
+      const bool is_new = wanted.try_emplace(p, known == places_.end() ? place() : known->second).second;
+      if (is_new && known == places_.end()) fresh.push_back(p);
     }
     forget_last();
-    find_positions(fresh);
+    places_.swap(wanted);
+    try {
+      find_positions(fresh);
+    } catch (...) {
+      places_.swap(wanted);
+      throw;
+    }
     to_assign_ = true;
   }
 
@@ -401,6 +405,11 @@ class reader {
   /// Where a position has changed, librdkafka is told. A partition that it has not begun to read, or has given up after an
   /// error, cannot be moved, and is begun anew.
   void seek_places() {
+    std::vector<topic_partition> unknown;  // it could not be found out when they came, nor when librdkafka asked
+    for (const auto& [p, at] : places_) {
+      if (at.to_seek && !at.out_of_range && !at.position) unknown.push_back(p);
+    }
+    if (!unknown.empty()) find_positions(unknown);
     partition_list list;
     for (const auto& [p, at] : places_) {
       if (at.to_seek && !at.out_of_range && at.position) list.add(p, static_cast<std::int64_t>(*at.position));
