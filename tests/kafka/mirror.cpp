@@ -347,4 +347,26 @@ TEST_CASE("what is thrown within librdkafka's callbacks comes out of the step") 
   CHECK(said == "thrown");
 }
 
+TEST_CASE("a record that the broker refuses is a dead letter, and those behind it do not overtake it") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.dead_letter_topic = "dead";
+  to.properties = {{"batch.num.messages", "1"}, {"max.in.flight.requests.per.connection", "1"}};
+  constexpr std::int16_t produce = 0;
+  // As a broker does: behind a refused record its next one, which is on its way by then, has the wrong number.
+  rd_kafka_mock_push_request_errors(cluster.get(), produce, 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  std::vector<std::string> expected;
+  for (int i = 0; i < 200; ++i) {
+    (void)out.send(std::to_string(i)).value();
+    if (i != 0) expected.push_back(std::to_string(i));
+  }
+  run(here, to);
+  CHECK(values_in(cluster) == expected);
+  CHECK(here.raw_topic("dead").end_offset(0) == 1);
+}
+
 }  // namespace kafka_mirror

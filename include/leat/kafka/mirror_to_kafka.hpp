@@ -374,6 +374,7 @@ class mirror_to_kafka {
       conf.set(link_.options().properties);
       // What the guarantee rests on: in order, without a hole, for as long as it takes.
       conf.set("enable.idempotence", "true");
+      conf.set("enable.gapless.guarantee", "true");
       conf.set("message.timeout.ms", "0");
       conf.set("message.max.bytes", std::to_string(limit));
       rd_kafka_conf_set_dr_msg_cb(conf.get(), [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
@@ -455,7 +456,7 @@ class mirror_to_kafka {
         return refuse(r, record,
                       "its " + std::to_string(key.size + value.size) +
                           " bytes of key and value are more than Kafka's topic takes (max.message.bytes)");
-      case RD_KAFKA_RESP_ERR__FATAL: fault_ = fault{code, rd_kafka_error_string(failure.get())}; return false;
+      case RD_KAFKA_RESP_ERR__FATAL: failed(r.out->rk->get(), code, ""); return false;
       default: throw_error(code, where(r), "the record at offset " + std::to_string(record.offset()));
     }
   }
@@ -517,7 +518,9 @@ class mirror_to_kafka {
     route& r = *static_cast<route*>(m._private);
     --in_flight_;
     if (m.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (fault_ || m.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
+      if (m.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
+      if (fault_ && !is_waiting_for_cause()) return;
+      if (fault_ && m.err == RD_KAFKA_RESP_ERR__FATAL) return;  // one behind that which was refused
       ++r.errors;
       if (m.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) r.poison = r.next.leat;
       fault_ = fault{m.err, where(r) + ", offset " + std::to_string(r.next.leat) + ": " + rd_kafka_err2str(m.err)};
@@ -559,8 +562,13 @@ class mirror_to_kafka {
     }
   }
 
+  /// Once a record is refused, librdkafka fails all that is on its way, and says so before it says which it was.
+  bool is_waiting_for_cause() const noexcept { return fault_ && fault_->code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE; }
+
   /// Behind a failure that this producer cannot go on from: as behind a death, but for what is known.
   void recover() {
+    const auto deadline = clock::now() + std::chrono::seconds(1);
+    while (is_waiting_for_cause() && in_flight_ != 0 && clock::now() < deadline) serve(std::chrono::milliseconds(20));
     const fault f = *std::exchange(fault_, std::nullopt);
     if (stranger_) std::exchange(stranger_, nullptr)();
     const bool is_refused = f.code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
