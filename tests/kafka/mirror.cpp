@@ -265,7 +265,8 @@ TEST_CASE("the topic for dead letters is not mirrored with a pattern, and refuse
                            }()};
   while (from.step()) {
   }
-  CHECK(here.topics() == std::vector<std::string>{"__mirror.from-kafka", "__mirror.to-kafka", "copy.dead", "dead", "t"});
+  CHECK(here.topics() ==
+        std::vector<std::string>{"__mirror.from-kafka", "__mirror.to-kafka", "copy.dead", "dead", "t"});
 
   to.is_pattern = false;
   to.topics = {"t", "dead"};
@@ -301,7 +302,9 @@ TEST_CASE("a record that is too large does not keep the mirror from its other du
   to.dead_letter_topic = "dead";
   to.follow = true;
   bool opened = false;
-  to.on_event = [&](const leat::kafka::mirror_event& e) { opened |= e.what == leat::kafka::mirror_event::kind::opened; };
+  to.on_event = [&](const leat::kafka::mirror_event& e) {
+    opened |= e.what == leat::kafka::mirror_event::kind::opened;
+  };
   leat::kafka::mirror m{here, to};
   while (!opened) m.step();
   REQUIRE(rd_kafka_mock_broker_set_down(cluster.get(), 1) == RD_KAFKA_RESP_ERR_NO_ERROR);

@@ -107,7 +107,8 @@ class mirror_link {
     const bool is_to = options_.direction == mirror_direction::to_kafka;
     for (const std::string& name : options_.topics) {
       if ((is_to ? name : options_.prefix + name) != options_.dead_letter_topic) continue;
-      throw error(errc::invalid_argument, "dead_letter_topic", "expected another topic than " + name + ", which is mirrored");
+      throw error(errc::invalid_argument, "dead_letter_topic",
+                  "expected another topic than " + name + ", which is mirrored");
     }
   }
 
