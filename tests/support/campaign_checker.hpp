@@ -274,9 +274,12 @@ class checker {
     const tenure* const later = next == by_epoch.end() ? nullptr : &next->second;
     switch (e.kind) {
       case what::taken:
-        // Where retention does not wait, the group may have begun anew at the log start.
-        if (e.from > processed && known_.partitions[p].waits) {
+        if (e.from <= processed) break;
+        if (known_.partitions[p].waits) {
           report(p, "commit ahead", "of what was processed, up to " + std::to_string(processed), {i});
+        } else {  // retention overtook the group, which begins anew at the log start: nobody is left to say that he skipped it
+          covered[processed] = std::max(covered[processed], e.from);
+          processed = e.from;
         }
         break;
       case what::processed:

@@ -244,6 +244,17 @@ TEST_CASE("records that nobody in the group processed are found as left out") {
   CHECK(middle.properties() == names{"commit ahead", "redelivered", "left out"});
 }
 
+TEST_CASE("where retention does not wait, a group that begins anew at the log start has left nothing out") {
+  sample s;
+  s.take(member, 1, 1, 1);
+  s.process(member, 1, 1, 1, 3);
+  CHECK(s.properties() == names{});
+  sample within;  // but whoever has the partition says what he skips
+  within.take(member, 1, 1, 1);
+  within.process(member, 1, 1, 2, 3);
+  CHECK(within.properties() == names{"skipped poll", "left out"});
+}
+
 TEST_CASE("records given behind another's taking over are found as two owners") {
   sample s;
   s.process(other_member, 0, 2, 4, 4);
