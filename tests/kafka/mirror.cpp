@@ -251,8 +251,7 @@ TEST_CASE("the topic for dead letters is not mirrored with a pattern, and refuse
   (void)out.send("1").value();
   run(here, to);
   CHECK(values_in(cluster) == std::vector<std::string>{"1"});
-  leat::kafka::client_context quiet;
-  leat::kafka::mirror_cluster kafka{cluster.servers(), {}, &quiet};
+  const leat::kafka::mirror_cluster kafka{cluster.servers(), {}};
   CHECK(kafka.offsets("dead", 0).end == 0);
   CHECK(here.raw_topic("dead").end_offset(0) == 1);
 

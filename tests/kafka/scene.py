@@ -2,10 +2,12 @@
 
 import os
 import sys
-import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tool"))
+
+from support import LONGEST, until  # also for those who import this
 
 JARS = os.environ.get("LEAT_KAFKA_JARS", "")
-LONGEST = 120  # seconds that anything may take on a busy machine
 
 
 def skip_without_jars():
@@ -13,15 +15,3 @@ def skip_without_jars():
     if not JARS:
         print("skipped: LEAT_KAFKA_JARS is not set; `./run kafka` sets it")
         sys.exit(77)
-
-
-def until(condition, what):
-    """Looks again and again; what it waits for is named where it does not come."""
-    deadline = time.monotonic() + LONGEST
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain: " + what)
-        time.sleep(0.01)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "semantics/backend.hpp"
+#include "semantics/leat_words.hpp"
 #include "semantics/member.hpp"
 #include "semantics/servant.hpp"
 #include "support/mock_cluster.hpp"
@@ -39,30 +40,6 @@ using leat::kafka::property_map;
 /// Found soon, where a topic is made while somebody is subscribed to it.
 inline leat::kafka::store open(const std::string& servers) {
   return leat::kafka::store::open(servers, {.properties = {{"topic.metadata.refresh.interval.ms", "500"}}});
-}
-
-inline leat::timestamp time(std::int64_t since_1970) { return leat::timestamp(milliseconds(since_1970)); }
-inline std::int64_t since_1970(leat::timestamp t) {
-  return std::chrono::floor<milliseconds>(t.time_since_epoch()).count();
-}
-
-inline outcome outcome_of(leat::errc code) {
-  switch (code) {
-    case leat::errc::ok: return outcome::ok;
-    case leat::errc::fenced: return outcome::fenced;
-    case leat::errc::out_of_range: return outcome::out_of_range;
-    case leat::errc::too_large: return outcome::too_large;
-    default: return outcome::other;
-  }
-}
-
-inline leat::offset_reset policy(reset_policy p) {
-  switch (p) {
-    case reset_policy::earliest: return leat::offset_reset::earliest;
-    case reset_policy::latest: return leat::offset_reset::latest;
-    case reset_policy::none: break;
-  }
-  return leat::offset_reset::none;
 }
 
 class consumer final : public semantics::consumer {
@@ -260,7 +237,7 @@ class kafka_backend final : public backend {
 
   std::unique_ptr<consumer> make_consumer(const consumer_options& options) override {
     leat::consumer_options o;
-    o.auto_offset_reset = kafka_side::policy(options.reset);
+    o.auto_offset_reset = policy(options.reset);
     o.max_poll_records = options.max_poll_records;
     o.group = options.group.empty() ? std::string() : prefix_ + options.group;
     o.group_instance_id = options.instance_id;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "semantics/backend.hpp"
+#include "semantics/leat_words.hpp"
 #include "support/processes.hpp"
 #include "support/read_all.hpp"
 
@@ -34,30 +35,6 @@ inline topic open(const leat::store& store, const std::string& name) {
 }
 
 inline leat::topic_partition at(const topic_partition& p) { return {p.topic, p.partition}; }
-
-inline leat::timestamp time(std::int64_t since_1970) { return leat::timestamp(milliseconds(since_1970)); }
-inline std::int64_t since_1970(leat::timestamp t) {
-  return std::chrono::floor<milliseconds>(t.time_since_epoch()).count();
-}
-
-inline outcome outcome_of(leat::errc code) {
-  switch (code) {
-    case leat::errc::ok: return outcome::ok;
-    case leat::errc::fenced: return outcome::fenced;
-    case leat::errc::out_of_range: return outcome::out_of_range;
-    case leat::errc::too_large: return outcome::too_large;
-    default: return outcome::other;
-  }
-}
-
-inline leat::offset_reset policy(reset_policy p) {
-  switch (p) {
-    case reset_policy::earliest: return leat::offset_reset::earliest;
-    case reset_policy::latest: return leat::offset_reset::latest;
-    case reset_policy::none: break;
-  }
-  return leat::offset_reset::none;
-}
 
 inline leat::assignor assignor_of(const std::string& name) {
   for (const auto& a : {leat::range_assignor(), leat::round_robin_assignor(), leat::sticky_assignor(),
@@ -167,7 +144,7 @@ class leat_backend final : public backend {
 
   std::unique_ptr<consumer> make_consumer(const consumer_options& options) override {
     leat::consumer_options o;
-    o.auto_offset_reset = leat_side::policy(options.reset);
+    o.auto_offset_reset = policy(options.reset);
     o.max_poll_records = options.max_poll_records;
     o.group = options.group;
     o.group_instance_id = options.instance_id;
@@ -185,7 +162,7 @@ class leat_backend final : public backend {
     return {topic.start_offset(p.partition), topic.end_offset(p.partition)};
   }
   std::optional<std::uint64_t> offset_for_time(const topic_partition& p, std::int64_t timestamp) override {
-    return admin_.offset_for_time(leat_side::at(p), leat_side::time(timestamp));
+    return admin_.offset_for_time(leat_side::at(p), time(timestamp));
   }
   void delete_records(const topic_partition& p, std::uint64_t before) override {
     admin_.delete_records(leat_side::at(p), before);

@@ -109,8 +109,7 @@ int run(const settings& common, const options& given) {
 int translate(const settings& common, const options& given) {
   require_brokers(given.mirror);
   const mirror_options& o = given.mirror;
-  leat::kafka::client_context quiet;
-  const leat::kafka::mirror_cluster cluster(o.servers, o.properties, &quiet);
+  const leat::kafka::mirror_cluster cluster(o.servers, o.properties);
   const leat::kafka::mirror_groups groups(open_store(common), cluster, o.name, o.groups);
   const auto report = o.direction == mirror_direction::to_kafka ? groups.to_kafka() : groups.to_leat();
   if (common.json) {

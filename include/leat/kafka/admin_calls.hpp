@@ -258,7 +258,7 @@ inline std::vector<group_commit> committed_offsets(const cluster& of, const std:
   return commits;
 }
 
-/// Only while the group has no members: a broker refuses it otherwise.
+/// Throws group_not_empty while the group has members: a broker takes nothing from those who are none then.
 inline void alter_committed_offsets(const cluster& of, const std::string& group, const partition_list& offsets) {
   const std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, destroy_with<rd_kafka_AlterConsumerGroupOffsets_destroy>>
       request(rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), offsets.get()));
@@ -267,15 +267,19 @@ inline void alter_committed_offsets(const cluster& of, const std::string& group,
       ask(of, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, of.where(group), [&](auto* rk, auto* how, auto* queue) {
         rd_kafka_AlterConsumerGroupOffsets(rk, list.data(), list.size(), how, queue);
       });
+  // It says that the caller is no member, in one of several ways.
+  const auto not_empty_for = [](errc code) { return code == errc::fenced ? errc::group_not_empty : code; };
   std::size_t count = 0;
   const auto* const* groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
       rd_kafka_event_AlterConsumerGroupOffsets_result(answer.get()), &count);
   for (const auto* g : std::span(groups, count)) {
     if (const auto* failure = rd_kafka_group_result_error(g)) {
-      throw error(errc_of(rd_kafka_error_code(failure)), of.where(group), rd_kafka_error_string(failure));
+      throw error(not_empty_for(errc_of(rd_kafka_error_code(failure))), of.where(group),
+                  rd_kafka_error_string(failure));
     }
     for (const auto& entry : partition_list::entries_of(rd_kafka_group_result_partitions(g))) {
-      require(entry.err, of.where(group), text_of(entry.err));
+      if (entry.err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      throw error(not_empty_for(errc_of(entry.err)), of.where(group), text_of(entry.err));
     }
   }
 }

@@ -17,12 +17,13 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace leat::kafka {
 
@@ -57,10 +58,7 @@ inline int milliseconds_of(std::chrono::nanoseconds t, int least = 0) noexcept {
 class cluster {
  public:
   cluster(std::string servers, store_options options)
-      : options_(std::move(options)), asking_(RD_KAFKA_CONSUMER, asking(options_), std::move(servers), context()) {
-    // So that servers which are not there are noticed here, as a store is that cannot be opened.
-    (void)topics();
-  }
+      : options_(std::move(options)), asking_(RD_KAFKA_CONSUMER, asking(options_), std::move(servers), context()) {}
   cluster(const cluster&) = delete;
   cluster& operator=(const cluster&) = delete;
 
@@ -76,16 +74,16 @@ class cluster {
 
   // --- topics ---
 
-  /// Sorted, without those that Kafka keeps for itself.
-  std::vector<std::string> topics() const {
-    std::vector<std::string> names;
+  /// Names, with the number of their partitions; without those that Kafka keeps for itself.
+  std::map<std::string, std::uint32_t> topics() const {
+    std::map<std::string, std::uint32_t> found;
     const metadata_ptr all = metadata(nullptr, timeout());
     for (int i = 0; i < all->topic_cnt; ++i) {
       const rd_kafka_metadata_topic_t& t = all->topics[i];
-      if (t.err == RD_KAFKA_RESP_ERR_NO_ERROR && !std::string(t.topic).starts_with("__")) names.emplace_back(t.topic);
+      if (t.err != RD_KAFKA_RESP_ERR_NO_ERROR || std::string_view(t.topic).starts_with("__")) continue;
+      found[t.topic] = static_cast<std::uint32_t>(t.partition_cnt);
     }
-    std::sort(names.begin(), names.end());
-    return names;
+    return found;
   }
 
   /// Empty: no such topic.

@@ -101,7 +101,6 @@ class mirror_from_kafka {
   const std::map<topic_partition, std::shared_ptr<mirror_route>>& routes() const noexcept { return view_; }
 
  private:
-  static constexpr std::chrono::milliseconds ask_interval{50};
   static constexpr std::chrono::seconds look_interval{1};
   static constexpr int most_at_once = 2000;
 
@@ -213,24 +212,12 @@ class mirror_from_kafka {
   // --- where a partition goes on ---
 
   void open_waiting() {
-    const auto now = clock::now();
-    if (now < next_ask_) return;
-    bool waits = false;
-    for (auto& [at, r] : routes_) waits |= !r->open;
-    if (!waits) return;
-    next_ask_ = now + ask_interval;
-    try {
+    if (std::none_of(routes_.begin(), routes_.end(), [](const auto& r) { return !r.second->open; })) return;
+    (void)link_.ask([&] {
       for (auto& [at, r] : routes_) {
         if (!r->open) open(*r);
       }
-      link_.back();
-    } catch (const error& e) {
-      if (e.code() != errc::unreachable) throw;
-      link_.away("waiting for Kafka: " + std::string(e.what()));
-      next_ask_ = clock::now() + std::min<clock::duration>(backoff_ *= 2, std::chrono::seconds(5));
-      return;
-    }
-    backoff_ = std::chrono::milliseconds(100);
+    });
   }
 
   void open(route& r) {
@@ -304,16 +291,7 @@ class mirror_from_kafka {
                         const mirror_cluster::range& range) {
     if (end == s.at.leat) return true;  // of the last record it is not known which offset it had in Kafka
     if (next - 1 < range.begin || end - 1 < link_.in().start_offset(r.at)) return true;  // gone: nothing to compare
-    if (!peek_) peek_.emplace(link_.options().servers, link_.options().properties, &quiet_);
-    const message_ptr there = peek_->at(r.there, next - 1);
-    if (there == nullptr) return true;  // compacted: nothing to compare
-    leat::consumer<bytes_view, bytes_view> look{
-        link_.store().raw_topic(r.at.topic),
-        {.partitions = std::vector{r.at.partition}, .auto_offset_reset = leat::offset_reset::none}};
-    look.seek({r.at.partition, end - 1});
-    auto batch = look.poll();
-    if (batch.error() != errc::ok || batch.empty()) return true;
-    return is_same_record(*batch.begin(), *there);
+    return link_.is_same(r, end - 1, next - 1);
   }
 
   void require_shared(const route& r, const std::string& strange) {
@@ -536,20 +514,12 @@ class mirror_from_kafka {
       // Behind the last record there may be a hole.
       if (!r->open || !r->held.empty() || std::max(r->next.kafka, r->seen_end) < r->goal) return false;
     }
-    if (routes_.size() >= wanted) return true;
-    const auto members = leat::admin(link_.store()).describe_group(link_.group()).members;
-    return std::count_if(members.begin(), members.end(), [](const auto& m) { return m.alive; }) > 1;
-  }
-
-  static std::string where(const route& r) {
-    return "topic " + r.at.topic + ", partition " + std::to_string(r.at.partition) + " (Kafka's " + r.there.topic + ')';
+    return routes_.size() >= wanted || link_.has_others();
   }
 
   mirror_link link_;
   group::topic_filter filter_;
-  client_context quiet_;
   context context_;
-  std::optional<record_peek> peek_;
   std::exception_ptr thrown_;
   std::unique_ptr<client> client_;
   std::map<std::string, std::uint32_t> checked_;  // Kafka's topics, with their partitions
@@ -564,9 +534,7 @@ class mirror_from_kafka {
   route* last_ = nullptr;
   std::vector<header> headers_scratch_;
   clock::time_point next_look_{};
-  clock::time_point next_ask_{};
   clock::time_point next_commit_{};
-  clock::duration backoff_ = std::chrono::milliseconds(100);
 };
 
 }  // namespace leat::kafka

@@ -46,19 +46,16 @@ class mirror_groups {
     for (const std::string& group : leat::admin(store_).groups()) {
       if (!is_wanted(group)) continue;
       offsets there;
-      std::vector<topic_partition> partitions;
       for (const place& p : places) {
         const auto here = p.log->find_group(group);
         const auto committed = here == nullptr ? std::nullopt : here->committed(p.at.partition);
         if (!committed) continue;
         const auto offset = p.pairs.to_kafka(std::min(committed->offset, p.state.at.leat));
         if (!offset) continue;
-        const topic_partition at{p.state.topic, p.at.partition};
-        there[at] = {*offset, committed->metadata};
-        partitions.push_back(at);
+        there[{p.state.topic, p.at.partition}] = {*offset, committed->metadata};
       }
       if (there.empty()) continue;
-      const offsets before = cluster_.committed(group, partitions);
+      const offsets before = cluster_.committed(group);
       std::erase_if(there, [&](const auto& o) {
         const auto found = before.find(o.first);
         return found != before.end() && found->second.first >= o.second.first;
@@ -78,12 +75,10 @@ class mirror_groups {
   translation_report to_leat() const {
     translation_report report;
     const std::vector<place> places = mirrored();
-    std::vector<topic_partition> partitions;
-    for (const place& p : places) partitions.push_back({p.state.topic, p.at.partition});
-    if (partitions.empty()) return report;
+    if (places.empty()) return report;
     for (const std::string& group : cluster_.groups()) {
       if (!is_wanted(group)) continue;
-      const offsets there = cluster_.committed(group, partitions);
+      const offsets there = cluster_.committed(group);
       std::optional<leat::group::standalone> committer;
       bool is_skipped = false;
       for (const place& p : places) {

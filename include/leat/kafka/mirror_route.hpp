@@ -81,6 +81,11 @@ struct mirror_route {
   clock::time_point committed_at{};
 };
 
+/// For messages.
+inline std::string where(const mirror_route& r) {
+  return "topic " + r.at.topic + ", partition " + std::to_string(r.at.partition) + " (Kafka's " + r.there.topic + ')';
+}
+
 class mirror_link {
  public:
   using clock = mirror_route::clock;
@@ -90,7 +95,7 @@ class mirror_link {
         options_(std::move(options)),
         name_(name_of(options_)),
         group_(mirror_group_prefix + name_),
-        cluster_(options_.servers, asking_properties(options_), &quiet_),
+        cluster_(options_.servers, asking_properties(options_)),
         map_((mirror_map::make(store_, name_), store_), name_),
         in_(store_, consumer_options{.auto_offset_reset = leat::offset_reset::earliest,
                                      .max_poll_records = 2000,
@@ -174,6 +179,47 @@ class mirror_link {
     return true;
   }
 
+  /// Whether both sides have the same record there, as far as it can be told: what has gone from either side cannot be compared.
+  bool is_same(const mirror_route& r, std::uint64_t here, std::int64_t there) {
+    if (!peek_) peek_.emplace(options_.servers, options_.properties);
+    const message_ptr theirs = peek_->at(r.there, there);
+    if (theirs == nullptr) return true;
+    leat::consumer<bytes_view, bytes_view> look{
+        store_.raw_topic(r.at.topic),
+        {.partitions = std::vector{r.at.partition}, .auto_offset_reset = leat::offset_reset::none}};
+    look.seek({r.at.partition, here});
+    auto batch = look.poll();
+    if (batch.error() != errc::ok || batch.empty()) return true;
+    return is_same_record(*batch.begin(), *theirs);
+  }
+
+  /// Asks Kafka something, though not too often: `question()` may throw unreachable, and is asked again later, ever less often.
+  /// False: nobody has answered.
+  template <class Question>
+  bool ask(const Question& question) {
+    constexpr std::chrono::milliseconds interval{50};
+    const auto now = clock::now();
+    if (now < next_ask_) return true;
+    next_ask_ = now + interval;
+    try {
+      question();
+    } catch (const error& e) {
+      if (e.code() != errc::unreachable) throw;
+      away("waiting for Kafka: " + std::string(e.what()));
+      next_ask_ = clock::now() + std::min<clock::duration>(backoff_ *= 2, std::chrono::seconds(5));
+      return false;
+    }
+    back();
+    backoff_ = shortest_backoff;
+    return true;
+  }
+
+  /// Where this mirror has not all partitions that were asked for: whether another, which is alive, has the rest.
+  bool has_others() const {
+    const auto members = leat::admin(store_).describe_group(group_).members;
+    return std::count_if(members.begin(), members.end(), [](const auto& m) { return m.alive; }) > 1;
+  }
+
   bool is_due(const mirror_route& r) const {
     return (r.next != r.committed || r.records != r.records_committed) &&
            clock::now() - r.committed_at >= options_.commit_interval;
@@ -205,6 +251,8 @@ class mirror_link {
   }
 
  private:
+  static constexpr std::chrono::milliseconds shortest_backoff{100};
+
   /// Where a partition ends: to Kafka, behind everything that is there; from Kafka, behind what is committed.
   static property_map asking_properties(const mirror_options& o) {
     property_map properties = o.properties;
@@ -212,7 +260,6 @@ class mirror_link {
     return properties;
   }
 
-  client_context quiet_;
   leat::store store_;
   mirror_options options_;
   std::string name_;
@@ -222,8 +269,11 @@ class mirror_link {
   mirror_map map_;
   leat::consumer<bytes_view, bytes_view> in_;
   std::optional<leat::producer<bytes_view, bytes_view>> dead_;
+  std::optional<record_peek> peek_;
   mirror_report report_;
   bool is_away_ = false;
+  clock::time_point next_ask_{};
+  clock::duration backoff_ = shortest_backoff;
 };
 
 }  // namespace leat::kafka

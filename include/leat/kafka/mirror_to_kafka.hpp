@@ -95,7 +95,6 @@ class mirror_to_kafka {
 
  private:
   static constexpr std::uint64_t most_in_flight = 200'000;
-  static constexpr std::chrono::milliseconds ask_interval{50};
 
   struct producer_handle;
 
@@ -201,25 +200,14 @@ class mirror_to_kafka {
   // --- where a partition goes on ---
 
   void open_waiting() {
-    const auto now = clock::now();
-    if (now < next_ask_) return;
-    bool waits = false;
-    for (auto& [at, r] : routes_) waits |= !r->open;
-    if (!waits) return;
-    next_ask_ = now + ask_interval;
-    try {
+    if (std::none_of(routes_.begin(), routes_.end(), [](const auto& r) { return !r.second->open; })) return;
+    const bool is_answered = link_.ask([&] {
       for (auto& [at, r] : routes_) {
         if (!r->open && is_settled(*r)) open(*r);
       }
-      link_.back();
-    } catch (const error& e) {
-      if (e.code() != errc::unreachable) throw;
-      for (auto& [at, r] : routes_) r->end = -1;  // what it has not said for a while may have changed meanwhile
-      link_.away("waiting for Kafka: " + std::string(e.what()));
-      next_ask_ = clock::now() + std::min<clock::duration>(backoff_ *= 2, std::chrono::seconds(5));
-      return;
-    }
-    backoff_ = std::chrono::milliseconds(100);
+    });
+    if (is_answered) return;
+    for (auto& [at, r] : routes_) r->end = -1;  // what it has not said for a while may have changed meanwhile
   }
 
   /// Whether Kafka's end of the partition, in r.end, can be relied upon.
@@ -245,7 +233,7 @@ class mirror_to_kafka {
     if (!r.stored) {
       r.next = {link_.options().from == leat::offset_reset::latest ? end : start, r.end};
     } else {
-      is_new = !go_on(r, log, start, end);
+      is_new = !go_on(r, start, end);
     }
     if (r.next.leat < start) {  // maybe all that was left: then no record will show it
       skip(r, r.next.leat, start);
@@ -268,7 +256,7 @@ class mirror_to_kafka {
   }
 
   /// Behind what was mirrored before. False: the difference of the offsets is another one now.
-  bool go_on(route& r, const leat::topic<bytes_view, bytes_view>& log, std::uint64_t start, std::uint64_t end) {
+  bool go_on(route& r, std::uint64_t start, std::uint64_t end) {
     const mirror_state& s = *r.stored;
     if (r.end < s.at.kafka) {
       throw error(errc::out_of_range, where(r),
@@ -284,7 +272,7 @@ class mirror_to_kafka {
                 " while nobody mirrored";
     } else if (next > end) {
       strange = "it has " + std::to_string(next - end) + " records more than the store";
-    } else if (!is_last_the_same(r, log, next, start)) {
+    } else if (!is_last_the_same(r, next, start)) {
       strange = "its last record, at offset " + std::to_string(r.end - 1) + ", is not the one that was mirrored";
     }
     if (strange.empty() && s.promise == guarantee::exactly_once) {
@@ -297,20 +285,11 @@ class mirror_to_kafka {
     return false;
   }
 
-  bool is_last_the_same(route& r, const leat::topic<bytes_view, bytes_view>& log, std::uint64_t next,
-                        std::uint64_t start) {
+  bool is_last_the_same(const route& r, std::uint64_t next, std::uint64_t start) {
     // Before the pair may lie a dead letter, or what had gone: of the last record it is not known which offset it has here.
     if (next == r.stored->at.leat) return true;
     if (next - 1 < start) return true;  // gone from the store: nothing to compare
-    if (!peek_) peek_.emplace(link_.options().servers, link_.options().properties, &quiet_);
-    const message_ptr there = peek_->at(r.there, r.end - 1);
-    if (there == nullptr) return true;  // compacted or deleted: nothing to compare
-    leat::consumer<bytes_view, bytes_view> look{
-        log, {.partitions = std::vector{r.at.partition}, .auto_offset_reset = leat::offset_reset::none}};
-    look.seek({r.at.partition, next - 1});
-    auto batch = look.poll();
-    if (batch.error() != errc::ok || batch.empty()) return true;
-    return is_same_record(*batch.begin(), *there);
+    return link_.is_same(r, next - 1, r.end - 1);
   }
 
   void require_shared(const route& r, const std::string& strange) {
@@ -622,9 +601,7 @@ class mirror_to_kafka {
       if (r->sent < start) pass_over(*r, start);
       return false;
     }
-    if (routes_.size() >= wanted().size()) return true;
-    const auto members = leat::admin(link_.store()).describe_group(link_.group()).members;
-    return std::count_if(members.begin(), members.end(), [](const auto& m) { return m.alive; }) > 1;
+    return routes_.size() >= wanted().size() || link_.has_others();
   }
 
   /// All partitions of the topics that it was asked for.
@@ -641,18 +618,12 @@ class mirror_to_kafka {
     return filter_.matches(name) && !name.starts_with("__") && name != link_.options().dead_letter_topic;  // leat's own
   }
 
-  static std::string where(const route& r) {
-    return "topic " + r.at.topic + ", partition " + std::to_string(r.at.partition) + " (Kafka's " + r.there.topic + ')';
-  }
-
   static constexpr std::uint64_t usual_limit = 1'048'588;  // Kafka's default of max.message.bytes
   static constexpr std::uint64_t framing = 1024;
 
   mirror_link link_;
   group::topic_filter filter_;
-  client_context quiet_;
   context context_;
-  std::optional<record_peek> peek_;
   std::set<std::string> checked_;
   std::map<topic_partition, std::shared_ptr<route>> routes_;
   std::map<topic_partition, std::shared_ptr<mirror_route>> view_;
@@ -662,9 +633,7 @@ class mirror_to_kafka {
   std::function<void()> stranger_;
   std::exception_ptr thrown_;
   clock::time_point deadline_{};
-  clock::time_point next_ask_{};
   clock::time_point next_commit_{};
-  clock::duration backoff_ = std::chrono::milliseconds(100);
   std::map<std::uint64_t, std::unique_ptr<producer_handle>>
       producers_;  // by their limit; ends before what it reports to
 };

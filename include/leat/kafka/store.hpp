@@ -29,7 +29,9 @@ class store {
   /// `servers`: some brokers' addresses, "host:port,host:port" (bootstrap.servers). Throws leat::error: unreachable, and
   /// invalid_argument for properties that librdkafka does not take.
   static store open(const std::string& servers, store_options options = {}) {
-    return store(std::make_shared<kafka::cluster>(servers, std::move(options)));
+    auto of = std::make_shared<kafka::cluster>(servers, std::move(options));
+    (void)of->topics();  // so that servers which are not there are noticed here, as a store is that cannot be opened
+    return store(std::move(of));
   }
 
   /// Opens or creates a topic, as `options.mode` says. Options that are set must be those of an existing topic.
@@ -56,7 +58,11 @@ class store {
   }
 
   /// Names of the topics, sorted; without Kafka's own.
-  std::vector<std::string> topics() const { return cluster_->topics(); }
+  std::vector<std::string> topics() const {
+    std::vector<std::string> names;
+    for (const auto& [name, partitions] : cluster_->topics()) names.push_back(name);
+    return names;
+  }
 
   /// Throws not_found.
   topic_description describe_topic(const std::string& name) const { return describe(*cluster_, name); }
