@@ -63,7 +63,9 @@ class sender {
     know_partitions();
   }
   ~sender() {
-    if (client_.forked()) (void)topic_.release();  // the parent's
+    if (client_.forked()) {
+      [[maybe_unused]] const auto* const of_the_parent = topic_.release();
+    }
   }
   sender(const sender&) = delete;
   sender& operator=(const sender&) = delete;
