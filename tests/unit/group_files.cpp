@@ -391,4 +391,14 @@ TEST_CASE("what the dead left of a group is removed and what is in use is not") 
   CHECK(s.names() == std::set<std::string>{"group", me->name(), you->name(), "assignment-2", "assignment-x"});
 }
 
+TEST_CASE("whoever joins removes what killed members had in the making, and nothing of living ones") {
+  const sample s;
+  write_file(s.directory() + "/~new-dead", "half a member");
+  const auto folder = leat::os::folder::open(s.directory());
+  leat::os::file alive = folder->create("~new-alive", 0600);
+  REQUIRE(alive.try_own());
+  const auto me = s.mine->join(profile("me"));
+  CHECK(s.names() == std::set<std::string>{"group", me->name(), "~new-alive"});
+}
+
 }  // namespace unit_group_files

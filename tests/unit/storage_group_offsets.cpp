@@ -304,6 +304,20 @@ TEST_CASE("metadata that no commit leads to is removed and the rest is kept") {
   CHECK(s.others->committed(0) == committed_offset{5, "five"});
 }
 
+TEST_CASE("whoever first commits with metadata removes what killed committers left") {
+  const sample s;
+  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  REQUIRE(s.mine->commit(0, {epoch, me}, 5, "five") == errc::ok);
+  const std::string five = *s.metadata_files().begin();
+  const std::string stale = five.substr(0, five.size() - 1) + (five.back() == '0' ? '1' : '0');
+  for (const std::string& name : {std::string("~new-dead"), stale}) write_file(s.directory() + "/" + name, "text");
+  REQUIRE(s.others->take(0, {epoch, me}, another));
+  const std::set<std::string> left = leat_tests::names_in(s.directory());
+  CHECK_FALSE(left.contains("~new-dead"));
+  CHECK_FALSE(left.contains(stale));
+  CHECK(s.others->committed(0) == committed_offset{5, "five"});
+}
+
 TEST_CASE("metadata that is missing or too long is damage") {
   const sample s;
   REQUIRE(s.commit_unowned(0, 5, "five") == errc::ok);

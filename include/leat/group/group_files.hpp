@@ -125,6 +125,7 @@ class group_files {
 
   /// A new member, with its lease. Null when the group was deleted meanwhile: open it again.
   std::shared_ptr<member_file> join(const member_profile& profile) const {
+    storage::remove_dead_temporaries(*directory_);  // else members that are killed leave ever more of them
     const std::uint64_t given = sync::numbering(header().members_made).next();
     const auto number = static_cast<std::uint32_t>(given);
     if (number == 0 || number != given) {  // 0 is nobody, and another may have a number that was given before

@@ -295,6 +295,7 @@ class group_offsets {
 
   static void make(os::directory& directory, const format::topic_header& topic, const std::string& group,
                    std::uint32_t partitions) {
+    remove_dead_temporaries(directory);  // of makers who were killed here before
     const std::string temporary = temporary_name(new_prefix);
     os::file file = directory.create(temporary, topic.file_mode);
     try {
@@ -431,6 +432,10 @@ class group_offsets {
   }
 
   void write_metadata(std::uint32_t partition, format::commit_value c, std::string_view text) const {
+    if (!tidied_.exchange(true, std::memory_order_relaxed)) {  // else committers that are killed leave ever more
+      remove_dead_temporaries(*directory_);
+      (void)remove_stale_metadata();
+    }
     for (;;) {
       const std::string temporary = temporary_name(new_prefix);
       os::file file = directory_->create(temporary, file_mode_);
@@ -459,6 +464,7 @@ class group_offsets {
   leat::durability durability_;
   format::unique_id id_{};
   write_back to_device_;
+  mutable std::atomic<bool> tidied_{false};          // what killed committers had left is removed
   mutable std::atomic<bool> unflushed_{false};       // something was committed since the last flush
   mutable std::atomic<std::int64_t> last_flush_{0};  // os::monotonic_coarse
   mutable std::atomic<bool> names_changed_{
