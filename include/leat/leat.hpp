@@ -1,5 +1,5 @@
-// leat: a log in shared memory. This header is the whole library, but for what needs moodycamel::ConcurrentQueue:
-// async_producer.hpp and subscriber.hpp.
+// leat: a log in shared memory. This header is the whole library, but for what needs moodycamel::ConcurrentQueue
+// (async_producer.hpp, subscriber.hpp) or librdkafka (kafka/kafka.hpp, kafka/mirror.hpp).
 //
 // Start with store.hpp; then topic.hpp, producer.hpp and consumer.hpp. docs/architecture.md is the map of the rest.
 #pragma once
