@@ -74,10 +74,10 @@ def built_with(build):
 
 
 def google_results(name, found):
-    """Medians of Google Benchmark's own repetitions."""
+    """Medians of Google Benchmark's own repetitions, which stand beside them in its file."""
     results = []
     for run in found["benchmarks"]:
-        if run.get("aggregate_name", "median") != "median":
+        if run.get("aggregate_name") != "median":
             continue
         result = {"kind": "operation", "program": name, "name": run.get("run_name", run["name"]), "unit": run["time_unit"],
                   "values": [run["real_time"]], "cpu": run["cpu_time"]}

@@ -8,6 +8,7 @@ import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import report
+import run
 import svg_plot
 
 
@@ -48,6 +49,15 @@ class report_test(unittest.TestCase):
         page, _ = report.generated(canned(*USUAL))
         self.assertIn("| ring | 200 (100 to 300) | – |", page)
         self.assertIn("| leat, any writers | 2 | 1 | 41 (40 to 42) |", page)
+
+    def test_of_a_benchmark_that_was_repeated_only_the_median_is_taken(self):
+        def entry(time, **more):
+            return {"name": "append", "run_name": "append", "time_unit": "ns", "real_time": time, "cpu_time": time, **more}
+
+        found = {"benchmarks": [entry(9, run_type="iteration", repetition_index=0), entry(5, run_type="iteration"),
+                                *(entry(time, run_type="aggregate", name="append_" + name, aggregate_name=name)
+                                  for name, time in (("mean", 7), ("median", 6), ("stddev", 1)))]}
+        self.assertEqual([(r["name"], r["values"]) for r in run.google_results("operations", found)], [("append", [6])])
 
     def test_goals_are_reached_or_missed_by_their_figures(self):
         row = "round trip of 64 B, spinning, any writers: p50"
