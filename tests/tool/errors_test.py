@@ -38,7 +38,10 @@ class Errors(ToolCase):
                         ["topics", "delete-records", "web", "--before", "0", "-p", "2"],
                         ["groups", "reset", "g", "web", "--to", "0", "-p", "2"]):
             self.assertIn("partitions 0 to 1", self.complaint(*self.arguments(command), code=3), command)
-        self.assertIn("partitions 0 to 1", self.complaint("produce", "web", "-p", "2", input="x\n"))
+        for arguments, line in ((["-p", "2"], "x"), (["-p", str(2**32)], "x"),
+                                (["--from-json"], '{"value": "x", "partition": 2}')):
+            self.assertIn("partitions 0 to 1", self.complaint("produce", "web", *arguments, input=line + "\n", code=3))
+        self.assertEqual(self.values("web"), [])
 
     def test_a_file_that_is_not_there(self):
         for command in (["produce", "web", "/nowhere/x"], ["replay", "/nowhere/x"]):

@@ -71,6 +71,18 @@ class Watching(ToolCase):
         self.assertEqual(m["leat_topic_partitions"], ["gauge", [({"topic": "web"}, 2.0)]])
         self.assertTrue(all(kind and name.startswith("leat_") for name, (kind, _) in m.items()))
 
+    def test_a_group_that_has_committed_nothing_in_a_partition_lags_there_all_the_same(self):
+        self.leat("topics", "create", "web", "-p", "2")
+        self.leat("produce", "web", "-p", "0", input="abc\n" * 3)
+        self.leat("groups", "reset", "readers", "web", "-p", "1", "--to", "earliest")
+        m = parse_exposition(self.leat("stat", "--prometheus"))
+        lags = {labels["partition"]: lag for labels, lag in m["leat_group_lag"][1]}
+        self.assertEqual(lags, {"0": 3.0, "1": 0.0})
+        self.assertEqual([labels["partition"] for labels, _ in m["leat_group_committed_offset"][1]], ["1"])
+        first, second = self.json("offsets", "web", "--group", "readers")
+        self.assertEqual((first["committed"], first["lag"]), (None, 3))
+        self.assertEqual((second["committed"], second["lag"]), (0, 0))
+
     def test_the_parser_of_prometheus_knows_what_is_wrong(self):
         head = "# HELP a x\n# TYPE a gauge\n"
         self.assertEqual(parse_exposition(head + 'a{b="c\\"",d="e"} 1\n')["a"][1], [({"b": 'c\\"', "d": "e"}, 1.0)])

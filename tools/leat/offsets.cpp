@@ -27,12 +27,10 @@ struct options {
 std::string text_of(const std::optional<std::uint64_t>& offset) { return offset ? std::to_string(*offset) : "-"; }
 json json_of(const std::optional<std::uint64_t>& offset) { return offset ? json(*offset) : json(nullptr); }
 
-/// What the group has committed in the partition.
-std::optional<std::uint64_t> committed_in(const leat::group_description& group, const leat::topic_partition& at) {
-  for (const leat::group_offset& o : group.offsets) {
-    if (o.at == at) return o.committed;
-  }
-  return std::nullopt;
+/// What is known of the group in the partition; null where it has neither read nor committed in the topic.
+const leat::group_offset* offset_in(const leat::group_description& group, const leat::topic_partition& at) {
+  const auto found = std::ranges::find(group.offsets, at, &leat::group_offset::at);
+  return found == group.offsets.end() ? nullptr : &*found;
 }
 
 int offsets(const settings& common, const options& o) {
@@ -53,9 +51,12 @@ int offsets(const settings& common, const options& o) {
     std::vector<std::string> row{std::to_string(p), std::to_string(start), std::to_string(end)};
     json object{{"partition", p}, {"start", start}, {"end", end}};
     if (group) {
-      const auto committed = committed_in(*group, {o.topic, p});
-      std::optional<std::uint64_t> lag;
-      if (committed) lag = end - std::min(std::max(*committed, start), end);
+      std::optional<std::uint64_t> committed, lag;
+      if (const leat::group_offset* const known = offset_in(*group, {o.topic, p})) {
+        committed = known->committed;
+        const std::uint64_t from = known->end_offset - known->lag;  // also where nothing is committed
+        lag = end - std::min(std::max(from, start), end);
+      }
       row.insert(row.end(), {text_of(committed), text_of(lag)});
       object["committed"] = json_of(committed);
       object["lag"] = json_of(lag);

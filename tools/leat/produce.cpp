@@ -109,7 +109,7 @@ class sender {
     how.headers = leat::header_list(headers);
     how.timestamp = options_.timestamp ? options_.timestamp : record.timestamp;
     if (options_.partition) {
-      how.partition = static_cast<std::uint32_t>(*options_.partition);
+      how.partition = static_cast<std::uint32_t>(std::min<std::uint64_t>(*options_.partition, 0xffffffff));
     } else {
       how.partition = record.partition;
     }
@@ -138,8 +138,8 @@ class sender {
 
   [[noreturn]] void fail(leat::errc code, const leat::send_options& how) const {
     if (code == leat::errc::invalid_argument && how.partition) {
-      throw failure(fmt::format("topic {} has partitions 0 to {}, not {}", options_.topic, topic_.partitions() - 1,
-                                *how.partition));
+      throw failure(exit_not_found, fmt::format("topic {} has partitions 0 to {}, not {}", options_.topic,
+                                                topic_.partitions() - 1, *how.partition));
     }
     if (code == leat::errc::too_large) {
       throw failure(fmt::format("the record is larger than topic {} allows, which is {} bytes", options_.topic,

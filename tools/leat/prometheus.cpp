@@ -2,9 +2,9 @@
 
 #include "mirrors.hpp"
 
-#include <initializer_list>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -34,7 +34,7 @@ class exposition {
     name_ = name;
     text_ += fmt::format("# HELP leat_{} {}\n# TYPE leat_{} {}\n", name, help, name, type);
   }
-  void value(std::initializer_list<label> labels, std::uint64_t value) {
+  void value(const std::vector<label>& labels, std::uint64_t value) {
     std::string list;
     for (const auto& [name, text] : labels) {
       list += fmt::format("{}{}=\"{}\"", list.empty() ? "" : ",", name, escaped(text));
@@ -107,18 +107,20 @@ void add_groups(exposition& e, const sample& s) {
   for (const auto& g : s.groups) e.value({{"group", g.name}}, g.rebalances);
   e.metric("group_fenced_commits_total", "counter", "Commits by members that had lost the partition.");
   for (const auto& g : s.groups) e.value({{"group", g.name}}, g.fenced_commits);
-  const auto for_each_offset = [&](auto&& get) {
-    for (const auto& g : s.groups) {
-      for (const auto& o : g.offsets) {
-        if (!o.committed) continue;
-        e.value({{"group", g.name}, {"topic", o.at.topic}, {"partition", std::to_string(o.at.partition)}}, get(o));
-      }
-    }
+  const auto labels_of = [](const leat::group_description& g, const leat::group_offset& o) {
+    return std::vector<label>{
+        {"group", g.name}, {"topic", o.at.topic}, {"partition", std::to_string(o.at.partition)}};
   };
   e.metric("group_committed_offset", "gauge", "Next offset that the group will read.");
-  for_each_offset([](const auto& o) { return *o.committed; });
+  for (const auto& g : s.groups) {
+    for (const auto& o : g.offsets) {
+      if (o.committed) e.value(labels_of(g, o), *o.committed);
+    }
+  }
   e.metric("group_lag", "gauge", "Records that the group has not committed.");
-  for_each_offset([](const auto& o) { return o.lag; });
+  for (const auto& g : s.groups) {
+    for (const auto& o : g.offsets) e.value(labels_of(g, o), o.lag);
+  }
 }
 
 void add_mirrors(exposition& e, const sample& s) {
