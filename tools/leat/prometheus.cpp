@@ -108,8 +108,7 @@ void add_groups(exposition& e, const sample& s) {
   e.metric("group_fenced_commits_total", "counter", "Commits by members that had lost the partition.");
   for (const auto& g : s.groups) e.value({{"group", g.name}}, g.fenced_commits);
   const auto labels_of = [](const leat::group_description& g, const leat::group_offset& o) {
-    return std::vector<label>{
-        {"group", g.name}, {"topic", o.at.topic}, {"partition", std::to_string(o.at.partition)}};
+    return std::vector<label>{{"group", g.name}, {"topic", o.at.topic}, {"partition", std::to_string(o.at.partition)}};
   };
   e.metric("group_committed_offset", "gauge", "Next offset that the group will read.");
   for (const auto& g : s.groups) {
