@@ -92,7 +92,7 @@ class mirror_link {
 
   mirror_link(leat::store store, mirror_options options)
       : store_(std::move(store)),
-        options_(std::move(options)),
+        options_(checked(std::move(options))),
         name_(name_of(options_)),
         group_(mirror_group_prefix + name_),
         cluster_(options_.servers, asking_properties(options_)),
@@ -103,19 +103,7 @@ class mirror_link {
                                      .client_id = "mirror",
                                      .enable_auto_commit = false,
                                      // Who waits for Kafka is not stuck; who is dead has no lease.
-                                     .max_poll_interval = leat::forever}) {
-    if (options_.servers.empty()) {
-      throw error(errc::invalid_argument, "servers", "expected Kafka's brokers, as in \"localhost:9092\"");
-    }
-    if (options_.topics.empty()) throw error(errc::invalid_argument, "topics", "expected one at least, or a pattern");
-    if (options_.is_pattern) return;
-    const bool is_to = options_.direction == mirror_direction::to_kafka;
-    for (const std::string& name : options_.topics) {
-      if ((is_to ? name : options_.prefix + name) != options_.dead_letter_topic) continue;
-      throw error(errc::invalid_argument, "dead_letter_topic",
-                  "expected another topic than " + name + ", which is mirrored");
-    }
-  }
+                                     .max_poll_interval = leat::forever}) {}
 
   const std::string& group() const noexcept { return group_; }
   const leat::store& store() const noexcept { return store_; }
@@ -252,6 +240,26 @@ class mirror_link {
 
  private:
   static constexpr std::chrono::milliseconds shortest_backoff{100};
+
+  /// Throws before anything is made.
+  static mirror_options checked(mirror_options o) {
+    if (o.servers.empty()) {
+      throw error(errc::invalid_argument, "servers", "expected Kafka's brokers, as in \"localhost:9092\"");
+    }
+    if (o.topics.empty()) throw error(errc::invalid_argument, "topics", "expected one at least, or a pattern");
+    if (o.is_pattern) return o;
+    const bool is_to = o.direction == mirror_direction::to_kafka;
+    for (const std::string& name : o.topics) {
+      if (name.starts_with("__")) {  // Kafka's __consumer_offsets, a mirror's map: neither direction looks at these
+        throw error(errc::invalid_argument, "topics",
+                    name + " is not mirrored; expected a name that does not begin with \"__\"");
+      }
+      if ((is_to ? name : o.prefix + name) != o.dead_letter_topic) continue;
+      throw error(errc::invalid_argument, "dead_letter_topic",
+                  "expected another topic than " + name + ", which is mirrored");
+    }
+    return o;
+  }
 
   /// Where a partition ends: to Kafka, behind everything that is there; from Kafka, behind what is committed.
   static property_map asking_properties(const mirror_options& o) {
