@@ -19,9 +19,9 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -101,13 +101,15 @@ inline assignor assignor_named(const std::string& name, const std::string& value
 }
 
 template <class Options>
-using property_setters =
-    std::map<std::string_view, std::function<void(Options&, const std::string& name, const std::string& value)>>;
+struct property_setter {
+  std::string_view name;
+  void (*set)(Options& to, const std::string& name, const std::string& value);
+};
 
-inline const property_setters<consumer_options>& setters(const consumer_options&) {
+inline std::span<const property_setter<consumer_options>> setters(const consumer_options&) {
   using o = consumer_options;
   using text = const std::string&;
-  static const property_setters<o> all{
+  static constexpr property_setter<o> all[] = {
       {"group.id", [](o& to, text, text v) { to.group = v; }},
       {"group.instance.id", [](o& to, text, text v) { to.group_instance_id = v; }},
       {"client.id", [](o& to, text, text v) { to.client_id = v; }},
@@ -135,18 +137,18 @@ inline const property_setters<consumer_options>& setters(const consumer_options&
   return all;
 }
 
-inline const property_setters<producer_options>& setters(const producer_options&) {
+inline std::span<const property_setter<producer_options>> setters(const producer_options&) {
   using o = producer_options;
   using text = const std::string&;
-  static const property_setters<o> all{
+  static constexpr property_setter<o> all[] = {
       {"max.block.ms", [](o& to, text n, text v) { to.max_block = milliseconds_in(n, v); }}};
   return all;
 }
 
-inline const property_setters<async_producer_options>& setters(const async_producer_options&) {
+inline std::span<const property_setter<async_producer_options>> setters(const async_producer_options&) {
   using o = async_producer_options;
   using text = const std::string&;
-  static const property_setters<o> all{
+  static constexpr property_setter<o> all[] = {
       {"max.block.ms", [](o& to, text n, text v) { to.max_block = milliseconds_in(n, v); }},
       {"delivery.timeout.ms", [](o& to, text n, text v) { to.delivery_timeout = milliseconds_in(n, v, 1); }},
       {"buffer.memory", [](o& to, text n, text v) {
@@ -155,10 +157,10 @@ inline const property_setters<async_producer_options>& setters(const async_produ
   return all;
 }
 
-inline const property_setters<topic_options>& setters(const topic_options&) {
+inline std::span<const property_setter<topic_options>> setters(const topic_options&) {
   using o = topic_options;
   using text = const std::string&;
-  static const property_setters<o> all{
+  static constexpr property_setter<o> all[] = {
       {"num.partitions",
        [](o& to, text n, text v) { to.partitions = static_cast<std::uint32_t>(number_of(n, v, 1, 1'000'000)); }},
       {"retention.ms",
@@ -260,16 +262,16 @@ inline void check_choice(const std::string& name, const std::string& value) {
 
 template <class Options>
 void apply_all(const properties& from, Options& to, properties* rest) {
-  const auto& known = setters(to);
+  const auto known = setters(to);
   for (const auto& [name, value] : from) {
     check_choice(name, value);
-    if (const auto setter = known.find(name); setter != known.end()) {
-      setter->second(to, name, value);
+    if (const auto setter = std::ranges::find(known, name, &property_setter<Options>::name); setter != known.end()) {
+      setter->set(to, name, value);
     } else if (rest != nullptr) {
       rest->emplace(name, value);
     } else if (!means_nothing_without_brokers(name)) {
       std::string names;
-      for (const auto& [n, set] : known) names += (names.empty() ? "" : ", ") + std::string(n);
+      for (const auto& [n, set] : known) names.append(names.empty() ? "" : ", ").append(n);
       throw error(errc::invalid_argument, name,
                   "there is no such property here; expected one of " + names + ", or one that only brokers know");
     }
