@@ -26,7 +26,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={directory}/data
@@ -110,7 +110,9 @@ def brokers_known_to(address):
 
 
 class Broker:
-    def __init__(self, jars):
+    def __init__(self, jars, advertised=None):
+        """`advertised`: the port that it tells its clients, where that is another one: a proxy's."""
+        self.advertised = advertised
         self.classes = os.path.join(jars, "*")
         self.directory = tempfile.mkdtemp(prefix="leat-kafka-")
         self.process = None
@@ -128,13 +130,18 @@ class Broker:
         self.remove()
 
     @property
+    def port(self):
+        return self.ports[0]
+
+    @property
     def address(self):
-        return "127.0.0.1:%d" % self.ports[0]
+        return "127.0.0.1:%d" % self.port
 
     def first_start(self):
         for attempt in range(5):
             self.ports = free_ports(2)
             self.write("server.properties", SETTINGS.format(directory=self.directory, port=self.ports[0],
+                                                            advertised=self.advertised or self.ports[0],
                                                             controller_port=self.ports[1]))
             self.write("log4j.properties", LOGGING)
             shutil.rmtree(os.path.join(self.directory, "data"), ignore_errors=True)

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from broker import Broker
+from late_proxy import LIST_OFFSETS, PRODUCE, LateProxy
 from mirror_scene import MirrorCase, kill, seed
 from scene import JARS, LONGEST, skip_without_jars, until
 
@@ -25,19 +26,6 @@ def kill_mirrors(case, numbers, commands, end, errors, kills):
                 kills.append(m)
     except BaseException as e:
         errors.append(e)
-
-
-def received_by(address):
-    """Bytes that lie in the sockets of the broker, which has not read them."""
-    port = "%04X" % int(address.rpartition(":")[2])
-    waiting = 0
-    for name in ("tcp", "tcp6"):
-        with open("/proc/net/" + name) as f:
-            for line in f.readlines()[1:]:
-                fields = line.split()
-                if fields[1].endswith(":" + port) and fields[3] != "0A":  # else it listens
-                    waiting += int(fields[4].split(":")[1], 16)
-    return waiting
 
 
 class Kills(MirrorCase):
@@ -87,27 +75,26 @@ class Kills(MirrorCase):
                 self.assertEqual({m["promise"] for m in self.mirrors(store)}, {"exactly-once"})
 
     def test_what_a_dead_mirror_had_sent_arrives_late_and_is_not_sent_again(self):
-        with Broker(JARS) as broker:
-            self.address = broker.address
+        with LateProxy() as proxy, Broker(JARS, advertised=proxy.port) as broker:
+            proxy.forward_to(broker.port)
+            self.address = "127.0.0.1:%d" % proxy.port
             self.leat("topics", "create", self.topic)
-            settle = os.environ.get("LEAT_TEST_SETTLE", "2s")
+            settle = os.environ.get("LEAT_TEST_SETTLE", "2s")  # 0s: it must fail
             records = 0
-            for _ in range(5):
+            for _ in range(3):
                 mirror = self.start("mirror", "to-kafka", self.topic, "--settle", settle)
                 self.leat("produce", self.topic, input="before\n")
                 records += 1
                 until(lambda: self.mirrors() and self.mirrors()[0]["offset"] == records, "a mirror at work")
-                broker.pause()
-                for _ in range(1):  # a request that fits in its socket whole
-                    before = received_by(self.address)
-                    self.leat("produce", self.topic, input="".join("%d %s\n" % (i, "y" * 900) for i in range(20)))
-                    records += 20
-                    until(lambda: received_by(self.address) > before + 10000, "what the broker has not read")
+                proxy.keep_back()
+                self.leat("produce", self.topic, input="".join("%d %s\n" % (i, "y" * 900) for i in range(20)))
+                records += 20
+                until(lambda: proxy.kept_bytes(PRODUCE) > 18000, "what the broker has not got")
                 kill(mirror)
+                proxy.release_behind(2, LIST_OFFSETS)  # where the partition begins, and where it ends
                 next_one = self.start("mirror", "to-kafka", self.topic, "--settle", settle, "-e")
-                until(lambda: next_one.poll() is not None or b"waiting" in next_one.stderr.readline(), "a mirror that waits")
-                broker.go_on()
                 self.assertEqual(next_one.wait(LONGEST), 0, next_one.stderr.read())
+                self.assertTrue(proxy.released.is_set())
             self.assertEqual(len(self.assert_both_sides_same()), records)
 
     def test_from_kafka_with_holes_where_transactions_ended(self):
