@@ -371,4 +371,57 @@ TEST_CASE("a record that the broker refuses is a dead letter, and those behind i
   CHECK(here.raw_topic("dead").end_offset(0) == 1);
 }
 
+/// That a record is too large; and again, from a mirror that is asked to go on nevertheless.
+void require_same_refusal(leat::kafka::mirror& m, const std::string& offset) {
+  for (int i = 0; i < 2; ++i) {
+    INFO(i);
+    CHECK_THAT(leat_tests::message_of([&] {
+                 const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+                 while (m.step() && std::chrono::steady_clock::now() < deadline) {
+                 }
+               }),
+               ContainsSubstring("offset " + offset) && ContainsSubstring("dead_letter_topic"));
+  }
+}
+
+TEST_CASE("a mirror to Kafka that has refused a record does not pass over it when it is asked to go on") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t")};
+  for (const char* value : {"0", "1"}) (void)out.send(value).value();
+  (void)out.send(std::string(5000, 'x')).value();
+  (void)out.send("3").value();
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.max_message_bytes = 1000;
+  to.skip_expired = true;
+  {
+    leat::kafka::mirror m{here, to};
+    require_same_refusal(m, "2");
+    CHECK(m.report().skipped == 0);
+    CHECK(m.report().records == 2);
+  }
+  CHECK(values_in(cluster) == std::vector<std::string>{"0", "1"});
+}
+
+TEST_CASE("a mirror from Kafka that has refused a record does not pass over it when it is asked to go on") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 1);
+  {
+    const leat::store first = leat::store::in_process();
+    leat::producer out{first.topic<std::string>("t")};
+    for (const char* value : {"0", "1"}) (void)out.send(value).value();
+    (void)out.send(std::string(5000, 'x')).value();
+    (void)out.send("3").value();
+    run(first, options_for(cluster, mirror_direction::to_kafka));
+  }
+  const leat::store here = leat::store::in_process();
+  mirror_options from = options_for(cluster, mirror_direction::from_kafka);
+  from.leat_options.max_record_bytes = 1000;
+  leat::kafka::mirror m{here, from};
+  require_same_refusal(m, "2");
+  CHECK(m.report().records == 2);
+  CHECK(here.raw_topic("t").end_offset(0) == 2);
+}
+
 }  // namespace kafka_mirror

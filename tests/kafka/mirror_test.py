@@ -170,6 +170,21 @@ class Mirror(MirrorCase):
         self.assertEqual([r[5] for r in self.in_kafka()], ["|1|", "|3|", "|4|"])
         self.assertEqual((self.mirrors()[0]["offset"], self.mirrors()[0]["kafka_offset"]), (4, 3))
 
+    def test_a_limit_that_was_lowered_meanwhile_makes_no_dead_letter_of_what_still_fits(self):
+        self.create()
+        self.leat("topics", "create", self.topic)
+        mirror = self.start("mirror", "to-kafka", self.topic, "-q", "--dead-letters", "dead")
+        self.leat("produce", self.topic, input="1\n")
+        until(lambda: self.mirrors() and self.mirrors()[0]["offset"] == 1, "a mirror at work")
+        self.tool("kafka.admin.ConfigCommand", "--alter", "--topic", self.topic, "--add-config", "max.message.bytes=2000")
+        # one batch, which Kafka refuses as a whole
+        self.leat("produce", self.topic, input="2\n3\n" + "x" * 5000 + "\n4\n")
+        until(lambda: self.mirrors()[0]["offset"] == 5, "the rest")
+        mirror.terminate()
+        self.assertEqual(mirror.wait(LONGEST), 128 + 15)
+        self.assertEqual([r[5] for r in self.in_kafka()], ["|1|", "|2|", "|3|", "|4|"])
+        self.assertEqual([r["value"] for r in self.json_in(topic="dead")], ["x" * 5000])
+
     def test_records_that_had_gone_are_an_error_or_skipped(self):
         self.leat("topics", "create", self.topic)
         self.leat("produce", self.topic, input="1\n")

@@ -17,6 +17,7 @@
 #include <leat/group/subscription.hpp>
 #include <leat/kafka/client.hpp>
 #include <leat/kafka/message.hpp>
+#include <leat/kafka/message_batch.hpp>
 #include <leat/kafka/mirror_route.hpp>
 #include <leat/producer.hpp>
 
@@ -67,6 +68,7 @@ class mirror_from_kafka {
     });
     client_ = std::make_unique<client>(RD_KAFKA_CONSUMER, std::move(conf), options.servers, &context_);
     require(rd_kafka_poll_set_consumer(client_->get()), options.servers);
+    queue_.emplace(client_->get());
   }
   /// As close(), but nothing is thrown.
   ~mirror_from_kafka() {
@@ -74,6 +76,7 @@ class mirror_from_kafka {
       close();
     } catch (...) {  // what is not committed is found out by the next mirror
     }
+    queue_.reset();
     rd_kafka_consumer_close(client_->get());
   }
   mirror_from_kafka(const mirror_from_kafka&) = delete;
@@ -322,13 +325,20 @@ class mirror_from_kafka {
     bool has_open = false;
     for (const auto& [at, r] : routes_) has_open |= r->open;
     const auto until = clock::now() + std::chrono::milliseconds(50);  // the group wants to be looked after
-    for (int i = 0; i < most_at_once; ++i) {
-      const int wait = i == 0 ? (has_open && !is_blocked_ ? 20 : 5) : 0;
-      message_ptr m(rd_kafka_consumer_poll(client_->get(), wait));
-      if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
-      if (m == nullptr) return;
-      receive(std::move(m));
-      if (i % 256 == 255 && clock::now() > until) return;
+    message_ptr first(rd_kafka_consumer_poll(client_->get(), has_open && !is_blocked_ ? 20 : 5));
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+    if (first == nullptr) return;
+    try {
+      receive(std::move(first));
+      do {
+        message_batch batch(*queue_);
+        if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+        if (batch.empty()) return;
+        while (!batch.empty()) receive(batch.take());
+      } while (clock::now() < until);
+    } catch (...) {  // what has been taken from librdkafka, and is not in the store, must come again
+      for (auto& [at, r] : routes_) give_back(*r);
+      throw;
     }
   }
 
@@ -468,6 +478,18 @@ class mirror_from_kafka {
     r.paused = false;
     unassign(r);
   }
+  /// As behind a death: what is in the store says where it goes on.
+  void give_back(route& r) noexcept {
+    if (!std::exchange(r.open, false)) return;
+    r.held.clear();
+    r.paused = false;
+    try {
+      partition_list there;
+      there.add(r.there);
+      const error_ptr ignored(rd_kafka_incremental_unassign(client_->get(), there.get()));
+    } catch (...) {  // it will be assigned anew
+    }
+  }
   void unassign(route& r) {
     partition_list there;
     there.add(r.there);
@@ -522,6 +544,7 @@ class mirror_from_kafka {
   context context_;
   std::exception_ptr thrown_;
   std::unique_ptr<client> client_;
+  std::optional<message_queue> queue_;            // of the client
   std::map<std::string, std::uint32_t> checked_;  // Kafka's topics, with their partitions
   std::set<std::string> subscribed_;
   bool has_looked_ = false;

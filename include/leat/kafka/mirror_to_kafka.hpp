@@ -102,6 +102,7 @@ class mirror_to_kafka {
     std::uint64_t sent = 0;  // the next record to be handed to librdkafka
     std::uint64_t goal = 0;
     bool blocked = false;
+    std::uint64_t limit = 0;  // of a message, as Kafka's topic had it when this was opened
     producer_handle* out = nullptr;
     rd_kafka_topic_t* topic = nullptr;    // of `out`
     std::optional<std::uint64_t> poison;  // the offset of a record that Kafka has refused
@@ -242,7 +243,8 @@ class mirror_to_kafka {
     }
     r.sent = r.next.leat;
     r.goal = end;
-    r.out = &producer_for(r.there.topic);  // which asks Kafka, and may throw
+    r.limit = limit_of(r.there.topic);
+    r.out = &producer_with(r.limit);
     r.topic = topic_of(*r.out, r.there.topic);
     if (is_new) link_.note(r);
     if (!link_.commit(r, false)) return;  // before anything is sent
@@ -336,13 +338,15 @@ class mirror_to_kafka {
 
   // --- sending ---
 
-  producer_handle& producer_for(const std::string& topic) {
-    std::uint64_t limit = usual_limit;
-    if (link_.options().max_message_bytes != 0) {
-      limit = std::clamp<std::uint64_t>(link_.options().max_message_bytes, 1000, 1'000'000'000);
-    } else if (const auto told = link_.cluster().setting(topic, "max.message.bytes")) {
-      limit = std::clamp<std::uint64_t>(std::strtoull(told->c_str(), nullptr, 10), 1000, 1'000'000'000);
-    }
+  /// The bytes of the largest message that Kafka's topic takes.
+  std::uint64_t limit_of(const std::string& topic) {
+    const auto clamped = [](std::uint64_t bytes) { return std::clamp<std::uint64_t>(bytes, 1000, 1'000'000'000); };
+    if (link_.options().max_message_bytes != 0) return clamped(link_.options().max_message_bytes);
+    const auto told = link_.cluster().setting(topic, "max.message.bytes");
+    return told ? clamped(std::strtoull(told->c_str(), nullptr, 10)) : usual_limit;
+  }
+
+  producer_handle& producer_with(std::uint64_t limit) {
     auto& handle = producers_[limit];
     if (handle == nullptr) {
       handle = std::make_unique<producer_handle>();
@@ -377,6 +381,17 @@ class mirror_to_kafka {
   }
 
   void send(leat::consumer<bytes_view, bytes_view>::batch_type batch) {
+    try {
+      send_all(batch);
+    } catch (...) {  // what was not sent is read again by whoever goes on nevertheless
+      for (auto& [at, r] : routes_) r->blocked = true;
+      read_blocked_again();
+      throw;
+    }
+    read_blocked_again();
+  }
+
+  void send_all(leat::consumer<bytes_view, bytes_view>::batch_type& batch) {
     route* r = nullptr;
     const std::string* name = nullptr;
     for (const auto& record : batch) {
@@ -390,9 +405,11 @@ class mirror_to_kafka {
       const bool is_next = record.offset() == r->sent || pass_over(*r, record.offset());
       if (!is_next || !send(*r, record)) r->blocked = true;
     }
-    for (auto& [at, waiting] : routes_) {
-      if (!waiting->open || !std::exchange(waiting->blocked, false)) continue;
-      link_.in().seek(at, waiting->sent);  // again, when there is room
+  }
+
+  void read_blocked_again() {
+    for (auto& [at, r] : routes_) {
+      if (std::exchange(r->blocked, false) && r->open) link_.in().seek(at, r->sent);
     }
   }
 
@@ -551,11 +568,27 @@ class mirror_to_kafka {
     const fault f = *std::exchange(fault_, std::nullopt);
     if (stranger_) std::exchange(stranger_, nullptr)();
     const bool is_refused = f.code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    const bool may_go_on =
+        is_refused ? is_limit_another_now() || !link_.options().dead_letter_topic.empty() : is_passing(f.code);
     abandon();
-    if (is_refused ? link_.options().dead_letter_topic.empty() : !is_passing(f.code)) {
-      throw error(errc_of(f.code), "Kafka", f.text);
-    }
+    if (!may_go_on) throw error(errc_of(f.code), "Kafka", f.text);
     ++link_.report().errors;
+  }
+
+  /// Kafka refuses whole batches. One that was made for another limit says nothing of its first record, which was blamed.
+  bool is_limit_another_now() {
+    bool is_another = false;
+    for (auto& [at, r] : routes_) {
+      if (!r->poison) continue;
+      try {
+        if (limit_of(r->there.topic) == r->limit) continue;
+      } catch (const error& e) {
+        if (e.code() != errc::unreachable) throw;
+      }
+      r->poison.reset();
+      is_another = true;
+    }
+    return is_another;
   }
 
   /// What another producer may get over.
