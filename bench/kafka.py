@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How fast the mirror is beside librdkafka's own performance tool, against one broker, in turns.
+"""What a record costs on shared memory and on Kafka; and how fast the mirror is beside librdkafka's own performance tool.
+All against one broker, in turns.
 
-    cmake --preset release && cmake --build build/release --target bench_kafka_mirror
+    cmake --preset release && cmake --build build/release --target bench_kafka_mirror bench_kafka_costs
     ./run kafka python3 -B bench/kafka.py [--records N] [--bytes N] [--rounds N]
 
 The tool is the program rdkafka_performance, which Debian's librdkafka-dev has as an example in C. Both send with an
-idempotent producer, and both read one partition from its beginning. Prints medians and ranges as a table.
+idempotent producer, and both read one partition from its beginning. Prints medians and ranges as tables.
 """
 
 import argparse
@@ -54,6 +55,31 @@ def rate_of_performance(text):
     return float(found[-1][1])
 
 
+COSTS = (("send() until the record is in the log, p50", "send_p50", "us"), ("the same, p99", "send_p99", "us"),
+         ("send() one after the other", "send_rate", "k/s"),
+         ("from when a record is due until another process has it, 1000 a second, p50", "latency_p50", "us"),
+         ("the same, p99", "latency_p99", "us"), ("the same, p99.9", "latency_p999", "us"),
+         ("async_producer, as fast as it goes", "produce_rate", "k/s"),
+         ("reading that back", "consume_rate", "k/s"))
+
+
+def costs_of(engine, name):
+    text = run(ROOT / "build" / "release" / "bench" / "bench_kafka_costs", engine, SERVERS, name)
+    return {line.split()[0]: float(line.split()[1]) for line in text.splitlines()}
+
+
+def print_costs(rounds):
+    found = {"memory": [], "kafka": []}
+    for round_ in range(rounds):
+        for engine in sorted(found, reverse=round_ % 2 == 0):
+            found[engine].append(costs_of(engine, "bench-%d-%d" % (os.getpid(), round_)))
+    print("| a record of 104 bytes; medians of %d rounds | shared memory | Kafka |\n|---|---|---|" % rounds)
+    for text, name, unit in COSTS:
+        medians = [statistics.median(c[name] for c in found[engine]) / 1e3 for engine in ("memory", "kafka")]
+        print("| %s | %s | %s |" % (text, *("%s %s" % (format(m, ".2f" if m < 10 else ",.0f"), unit) for m in medians)))
+    print()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=1000000)
@@ -65,8 +91,10 @@ def main():
     performance = build_performance()
     if performance is None:
         print("NOT COMPARED: %s is missing (Debian: librdkafka-dev)" % EXAMPLE)
-    if not (ROOT / "build" / "release" / "bench" / "bench_kafka_mirror").exists():
-        sys.exit("kafka.py: build bench_kafka_mirror first: see --help")
+    for name in ("bench_kafka_mirror", "bench_kafka_costs"):
+        if not (ROOT / "build" / "release" / "bench" / name).exists():
+            sys.exit("kafka.py: build %s first: see --help" % name)
+    print_costs(o.rounds)
     mirror = ROOT / "build" / "release" / "bench" / "bench_kafka_mirror"
     rates = {name: [] for name in ("mirror to-kafka", "rdkafka_performance -P", "mirror from-kafka",
                                    "rdkafka_performance -C")}
