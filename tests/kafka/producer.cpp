@@ -88,6 +88,30 @@ TEST_CASE("a partitioner of the program's own is asked also without a key") {
   CHECK(asked[1] == std::pair(false, 4u));
 }
 
+TEST_CASE("a partitioner of the program's own is asked without a key also where batches are waited for") {
+  place p;
+  int asked = 0;
+  leat::kafka::producer out{p.topic<std::string>("t", 4),
+                            {.partitioner = [&](auto, std::uint32_t) {
+                              ++asked;
+                              return 2u;
+                            }},
+                            {{"linger.ms", "20"}, {"sticky.partitioning.linger.ms", "40"}}};
+  for (int i = 0; i < 4; ++i) CHECK(out.send("v").value().partition == 2);
+  CHECK(asked >= 4);
+}
+
+TEST_CASE("records without a key stay in one partition for a while") {
+  place p;
+  leat::kafka::producer out{p.topic<std::string>("t", 8)};
+  constexpr std::size_t count = 2000;
+  std::vector<record_position> at(count);
+  REQUIRE(out.send_batch(std::vector<std::string>(count, "v"), {}, at).count == count);
+  int changes = 0;
+  for (std::size_t i = 1; i < count; ++i) changes += at[i].partition != at[i - 1].partition ? 1 : 0;
+  CHECK(changes < 200);  // were each sent anywhere, it were some 1750
+}
+
 TEST_CASE("a batch is appended in its order and says where") {
   place p;
   const auto topic = p.topic<std::string>("t");

@@ -9,6 +9,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,17 +32,20 @@ struct destroy_with {
 };
 
 using event_ptr = std::unique_ptr<rd_kafka_event_t, destroy_with<rd_kafka_event_destroy>>;
+using queue_ptr = std::unique_ptr<rd_kafka_queue_t, destroy_with<rd_kafka_queue_destroy>>;
 
 /// Sends a request with `submit(handle, options, queue)` and waits for its answer. Throws what went wrong with the whole of it;
 /// its parts have errors of their own.
 template <class Submit>
 event_ptr ask(const cluster& of, rd_kafka_admin_op_t kind, const std::string& about, Submit&& submit) {
   rd_kafka_t* const handle = of.handle();
-  const std::unique_ptr<rd_kafka_queue_t, destroy_with<rd_kafka_queue_destroy>> queue(rd_kafka_queue_new(handle));
+  const queue_ptr queue(rd_kafka_queue_new(handle));
   const std::unique_ptr<rd_kafka_AdminOptions_t, destroy_with<rd_kafka_AdminOptions_destroy>> options(
       rd_kafka_AdminOptions_new(handle, kind));
+  constexpr int longest = 3'600'000;  // that librdkafka takes
+  const int timeout = std::min(of.timeout(), longest);
   char reason[256];
-  require(rd_kafka_AdminOptions_set_request_timeout(options.get(), of.timeout(), reason, sizeof reason), about);
+  require(rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout, reason, sizeof reason), about);
   submit(handle, options.get(), queue.get());
   event_ptr answer(rd_kafka_queue_poll(queue.get(), of.timeout()));
   if (answer == nullptr) throw error(errc::unreachable, about, "no broker has answered in time");
@@ -138,6 +142,7 @@ struct topic_setting {
 inline std::map<std::string, topic_setting> describe_configuration(const cluster& of, const std::string& name) {
   const std::unique_ptr<rd_kafka_ConfigResource_t, destroy_with<rd_kafka_ConfigResource_destroy>> topic(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+  if (topic == nullptr) throw error(errc::name_invalid, of.where(name), "a topic's name is not empty");
   std::array list{topic.get()};
   const event_ptr answer = ask(
       of, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, of.where(name),

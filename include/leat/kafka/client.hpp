@@ -14,6 +14,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -75,6 +76,13 @@ class configuration {
     char reason[512];
     if (rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), reason, sizeof reason) == RD_KAFKA_CONF_OK) return;
     throw error(errc::invalid_argument, name, std::string("librdkafka does not take \"") + value + "\": " + reason);
+  }
+  /// What it is set to. Throws invalid_argument for an unknown name.
+  std::string get(const std::string& name) const {
+    char value[512];
+    std::size_t size = sizeof value;
+    if (rd_kafka_conf_get(conf_.get(), name.c_str(), value, &size) == RD_KAFKA_CONF_OK) return value;
+    throw error(errc::invalid_argument, name, "librdkafka has no such property");
   }
   void set(const property_map& properties) {
     for (const auto& [name, value] : properties) set(name, value);

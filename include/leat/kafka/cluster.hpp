@@ -15,11 +15,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -104,6 +106,14 @@ class cluster {
   std::uint32_t existing_partitions(const std::string& topic) const {
     if (const auto count = partitions(topic)) return *count;
     throw error(errc::not_found, where(topic), "no such topic");
+  }
+
+  /// Whether one of the brokers is whom librdkafka asks about configurations, and else waits for: its mock cluster has none.
+  bool has_controller(const std::string& topic) const {
+    const metadata_ptr found = metadata(local(topic).get(), timeout());
+    const std::int32_t id = rd_kafka_controllerid(handle(), 0);
+    const std::span brokers(found->brokers, static_cast<std::size_t>(found->broker_cnt));
+    return std::any_of(brokers.begin(), brokers.end(), [&](const auto& b) { return b.id == id; });
   }
 
   /// Throws not_found, and invalid_argument for a partition that the topic does not have.

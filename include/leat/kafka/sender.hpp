@@ -7,10 +7,12 @@
 
 #include <leat/error.hpp>
 #include <leat/headers.hpp>
+#include <leat/kafka/admin_calls.hpp>
 #include <leat/kafka/client.hpp>
 #include <leat/kafka/cluster.hpp>
 #include <leat/kafka/error.hpp>
 #include <leat/kafka/message.hpp>
+#include <leat/kafka/topic_configuration.hpp>
 #include <leat/options.hpp>
 #include <leat/producer.hpp>
 #include <leat/result.hpp>
@@ -18,6 +20,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -47,8 +50,8 @@ class sender {
       : cluster_(std::move(of)),
         name_(std::move(topic)),
         partitioner_(std::move(partitioner)),
-        client_(RD_KAFKA_PRODUCER, as_the_java_client(*cluster_, properties), cluster_->servers(),
-                cluster_->context()) {
+        client_(RD_KAFKA_PRODUCER, as_the_java_client(*cluster_, name_, partitioner_ != nullptr, properties),
+                cluster_->servers(), cluster_->context()) {
     rd_kafka_topic_conf_t* conf = nullptr;
     if (partitioner_) {
       conf = rd_kafka_default_topic_conf_dup(client_.get());
@@ -133,7 +136,9 @@ class sender {
 
  private:
   /// The defaults of Kafka's Java client where librdkafka's differ, the store's properties, and those of this producer.
-  static configuration as_the_java_client(const cluster& of, const property_map& properties) {
+  static configuration as_the_java_client(const cluster& of, const std::string& topic, bool own_partitioner,
+                                          const property_map& properties) {
+    const std::uint64_t limit = largest_batch(of, topic);
     configuration conf;
     conf.set("enable.idempotence", "true");
     conf.set("acks", "all");
@@ -141,10 +146,29 @@ class sender {
     conf.set("linger.ms", "0");
     conf.set("delivery.timeout.ms", "120000");
     conf.set("message.max.bytes", "1000000000");  // the topic decides
+    if (limit == 0) conf.set("batch.size", "16384");
     conf.set(of.options().properties);
     conf.set(properties);
+    // A broker refuses a batch that is larger than the topic allows, and librdkafka does not divide it, as Java's client does.
+    if (limit != 0 && std::stoull(conf.get("batch.size")) > limit) conf.set("batch.size", std::to_string(limit));
+    const std::string stickiness = "sticky.partitioning.linger.ms";
+    if (own_partitioner) {
+      conf.set(stickiness, "0");  // else it is not asked for records without a key
+    } else if (!properties.contains(stickiness) && !of.options().properties.contains(stickiness)) {
+      const double linger = std::stod(conf.get("linger.ms"));  // with none, librdkafka is not sticky by itself
+      conf.set(stickiness, std::to_string(static_cast<int>(std::clamp(2 * linger, 10., 900'000.))));
+    }
     rd_kafka_conf_set_dr_msg_cb(conf.get(), report);
     return conf;
+  }
+
+  /// Of the topic, as its brokers have it; 0 where they do not say, as to those who may write, and no more.
+  static std::uint64_t largest_batch(const cluster& of, const std::string& topic) {
+    try {
+      return of.has_controller(topic) ? number_in(describe_configuration(of, topic), "max.message.bytes", 0) : 0;
+    } catch (const error&) {
+      return 0;
+    }
   }
 
   static void report(rd_kafka_t* rk, const rd_kafka_message_t* m, void*) noexcept {
