@@ -29,6 +29,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -177,9 +178,7 @@ class reader {
   }
   void pause(const topic_partition& p, bool paused) {
     at(p).paused = paused;
-    partition_list list;
-    list.add(p);
-    if (!to_assign_) set_paused(list, paused);
+    if (!to_assign_) pause_as_wanted({p});
   }
 
   // --- commits ---
@@ -309,7 +308,7 @@ class reader {
     } else {
       require(rd_kafka_assign(client_.get(), list.get()), options_.group, "taking partitions over");
     }
-    pause_again(names);
+    pause_as_wanted(names);
   }
 
   void give_up(const std::vector<topic_partition>& names) {
@@ -387,19 +386,23 @@ class reader {
     const std::vector<topic_partition> names = partitions();
     require(rd_kafka_assign(client_.get(), where_to_read(names).get()), cluster_->servers(), "reading partitions");
     to_assign_ = false;
-    pause_again(names);
+    pause_as_wanted(names);
   }
 
-  void set_paused(const partition_list& list, bool paused) {
-    paused ? rd_kafka_pause_partitions(client_.get(), list.get())
-           : rd_kafka_resume_partitions(client_.get(), list.get());
-  }
-  void pause_again(const std::vector<topic_partition>& names) {
-    partition_list list(names.size());
+  /// librdkafka remembers what is paused, also of partitions that have gone and come back.
+  void pause_as_wanted(const std::vector<topic_partition>& names) {
+    partition_list to_pause(names.size());
+    partition_list to_resume(names.size());
     for (const topic_partition& p : names) {
-      if (at(p).paused) list.add(p);
+      if (at(p).paused) {
+        paused_.insert(p);
+        to_pause.add(p);
+      } else if (paused_.erase(p) != 0) {
+        to_resume.add(p);
+      }
     }
-    if (!list.empty()) set_paused(list, true);
+    if (!to_pause.empty()) rd_kafka_pause_partitions(client_.get(), to_pause.get());
+    if (!to_resume.empty()) rd_kafka_resume_partitions(client_.get(), to_resume.get());
   }
 
   /// Where a position has changed, librdkafka is told. A partition that it has not begun to read, or has given up after an
@@ -433,7 +436,7 @@ class reader {
     const partition_list list = where_to_read(names);
     require(error_ptr(rd_kafka_incremental_unassign(client_.get(), list.get())), options_.group);
     require(error_ptr(rd_kafka_incremental_assign(client_.get(), list.get())), options_.group);
-    pause_again(names);
+    pause_as_wanted(names);
   }
 
   // --- gathering ---
@@ -578,6 +581,7 @@ class reader {
   rebalance_listener listener_;
   callback_context context_;
   std::map<topic_partition, place> places_;
+  std::set<topic_partition> paused_;  // what librdkafka takes for paused
   fetched records_;
   std::string last_failure_;
   std::exception_ptr thrown_;

@@ -1,0 +1,104 @@
+#include <leat/kafka/reader.hpp>
+
+#include "kafka/place.hpp"
+#include "support/catch.hpp"
+#include "support/failure.hpp"
+#include "support/in_child.hpp"
+
+#include <leat/kafka/admin_calls.hpp>
+#include <leat/kafka/consumer.hpp>
+#include <leat/kafka/consumer_configuration.hpp>
+#include <leat/kafka/producer.hpp>
+
+#include <librdkafka/rdkafka.h>
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kafka_reader {
+
+using kafka_tests::place;
+using leat::errc;
+using namespace std::chrono_literals;
+
+constexpr std::int16_t fetch = 1;  // Kafka's number of the request
+
+/// Polls until so many values have come, for a minute at most.
+template <class Consumer>
+std::vector<std::string> read(Consumer& in, std::size_t count) {
+  std::vector<std::string> values;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (values.size() < count && std::chrono::steady_clock::now() < deadline) {
+    for (const auto& r : in.poll(100ms)) values.emplace_back(r.value());
+  }
+  return values;
+}
+
+leat::kafka::reader reader_of(const place& p, const leat::consumer_options& options) {
+  const auto& of = p.store.cluster();
+  return {of, options, leat::kafka::configuration_of(options, *of, {})};
+}
+
+/// Until librdkafka has so many records and errors for it.
+void wait_for_fetched(const leat::kafka::reader& in, std::size_t count) {
+  const leat::kafka::queue_ptr fetched(rd_kafka_queue_get_consumer(in.handle()));
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (rd_kafka_queue_length(fetched.get()) < count) {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("librdkafka has fetched less");
+    std::this_thread::yield();
+  }
+}
+
+/// It has read the first of three records in the topic "t"; librdkafka has fetched the others, and what the broker said then.
+/// (Where the partition ends, that it does takes the place of an error, once.)
+void fetch_two_records_and_an_error(place& p, leat::kafka::reader& in, rd_kafka_resp_err_t error) {
+  leat::kafka::producer out{p.topic<std::string>("t")};
+  (void)out.send("0").value();
+  in.assign({{"t", 0}});
+  in.seek({"t", 0}, 0);
+  while (in.records().empty()) REQUIRE(in.poll(60s) == errc::ok);
+  (void)out.send_batch(std::vector<std::string>{"1", "2"});
+  wait_for_fetched(in, 2);
+  rd_kafka_mock_push_request_errors(p.cluster.get(), fetch, 3, error, error, error);
+  wait_for_fetched(in, 3);
+}
+
+TEST_CASE("a partition that was given up while it was paused is read when it comes back") {
+  place p;
+  const auto topic = p.topic<std::string>("t", 2);
+  leat::kafka::producer out{topic};
+  (void)out.send("k", "in 0", {.partition = 0}).value();
+  (void)out.send("k", "in 1", {.partition = 1}).value();
+  leat::kafka::consumer in{topic, {.partitions = {{0, 1}}, .auto_offset_reset = leat::offset_reset::earliest}};
+  in.pause(0);
+  CHECK(read(in, 1) == std::vector<std::string>{"in 1"});
+  in.pause(1);
+  in.assign({1});
+  CHECK(in.poll(0ns).empty());
+  in.assign({0, 1});
+  CHECK_FALSE(in.paused(0));
+  CHECK(in.paused(1));
+  CHECK(read(in, 1) == std::vector<std::string>{"in 0"});
+}
+
+TEST_CASE("a partition that is resumed before a new assignment has come to pass is read") {
+  place p;
+  const auto topic = p.topic<std::string>("t", 2);
+  leat::kafka::producer out{topic};
+  (void)out.send("k", "in 0", {.partition = 0}).value();
+  leat::kafka::consumer in{topic, {.partitions = {{0}}, .auto_offset_reset = leat::offset_reset::earliest}};
+  CHECK(read(in, 1) == std::vector<std::string>{"in 0"});
+  in.pause(0);
+  in.assign({0, 1});
+  in.resume(0);
+  (void)out.send("k", "again in 0", {.partition = 0}).value();
+  CHECK(read(in, 1) == std::vector<std::string>{"again in 0"});
+}
+
+}  // namespace kafka_reader
