@@ -7,11 +7,13 @@
 #include <leat/kafka/producer.hpp>
 #include <leat/properties.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kafka_consumer {
@@ -167,6 +169,34 @@ TEST_CASE("partitions whose beginning cannot be found are not taken") {
   CHECK(read(in, 1) == std::vector<std::string>{"v"});
   in.assign({0, 1});
   CHECK(in.position(0) == 1);
+}
+
+TEST_CASE("a topic that a broker does not know for a moment is not deleted") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  std::atomic<int> looks = 0;
+  const auto store = leat::kafka::store::open(
+      p.cluster.servers(), {.properties = {{"debug", "metadata"}}, .log = [&](int, const char*, const char* text) {
+                              if (std::string_view(text).find("application requested") != std::string_view::npos)
+                                ++looks;
+                            }});
+  leat::kafka::consumer in{store.topic<std::string>("t", {.mode = leat::open_mode::open}),
+                           {.auto_offset_reset = leat::offset_reset::earliest}};
+  CHECK(in.poll(0ns).empty());
+  rd_kafka_mock_topic_set_error(p.cluster.get(), "t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  const int before = looks;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (looks == before && std::chrono::steady_clock::now() < deadline) CHECK(in.poll(100ms).error() == errc::ok);
+  REQUIRE(looks != before);
+  rd_kafka_mock_topic_set_error(p.cluster.get(), "t", RD_KAFKA_RESP_ERR_NO_ERROR);
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+
+  rd_kafka_mock_topic_set_error(p.cluster.get(), "t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  errc told = errc::ok;
+  while (told == errc::ok && std::chrono::steady_clock::now() < deadline) told = in.poll(100ms).error();
+  CHECK(told == errc::closed);
 }
 
 TEST_CASE("a partition is read once its beginning can be found however often that has failed") {

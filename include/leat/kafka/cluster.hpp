@@ -9,6 +9,7 @@
 #include <leat/kafka/error.hpp>
 #include <leat/kafka/message.hpp>
 #include <leat/kafka/partition_list.hpp>
+#include <leat/os/clock.hpp>
 #include <leat/types.hpp>
 
 #include <librdkafka/rdkafka.h>
@@ -59,6 +60,9 @@ inline int milliseconds_of(std::chrono::nanoseconds t, int least = 0) noexcept {
 
 class cluster {
  public:
+  using clock = std::chrono::steady_clock;
+  using time_point = clock::time_point;
+
   cluster(std::string servers, store_options options)
       : options_(std::move(options)), asking_(RD_KAFKA_CONSUMER, asking(options_), std::move(servers), context()) {}
   cluster(const cluster&) = delete;
@@ -67,6 +71,12 @@ class cluster {
   const std::string& servers() const noexcept { return asking_.servers(); }
   const store_options& options() const noexcept { return options_; }
   int timeout() const noexcept { return milliseconds_of(options_.timeout, 1); }
+  /// When something that may take so long from now on is to end.
+  static time_point within(std::chrono::nanoseconds t) noexcept {
+    return os::later(clock::now(), std::max(t, std::chrono::nanoseconds::zero()));
+  }
+  /// Milliseconds until then, at least one.
+  static int left(time_point until) noexcept { return milliseconds_of(until - clock::now(), 1); }
 
   /// Throws errc::forked.
   rd_kafka_t* handle() const {
@@ -88,23 +98,29 @@ class cluster {
     return found;
   }
 
-  /// Empty: no such topic.
-  std::optional<std::uint32_t> partitions(const std::string& topic) const { return partitions(topic, timeout()); }
-  std::optional<std::uint32_t> partitions(const std::string& topic, int timeout_ms) const {
+  /// Empty: no such topic. Of one that is being made, and has no partitions yet, it waits for them.
+  std::optional<std::uint32_t> partitions(const std::string& topic) const {
+    return partitions(topic, within(options_.timeout));
+  }
+  std::optional<std::uint32_t> partitions(const std::string& topic, time_point until) const {
     const topic_ptr name = local(topic);
-    for (int attempt = 0;; ++attempt) {
-      const metadata_ptr found = metadata(name.get(), timeout_ms);
+    for (;;) {
+      const metadata_ptr found = metadata(name.get(), left(until));
       const rd_kafka_metadata_topic_t* const t = found->topic_cnt == 0 ? nullptr : &found->topics[0];
       if (t == nullptr || t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return std::nullopt;
       if (t->err == RD_KAFKA_RESP_ERR_NO_ERROR && t->partition_cnt != 0)
         return static_cast<std::uint32_t>(t->partition_cnt);
-      if (t->err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || attempt == patience) require(t->err, topic);
-      std::this_thread::sleep_for(between_looks);  // it is being made
+      if (t->err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) require(t->err, where(topic));
+      if (clock::now() >= until) throw error(errc::unreachable, where(topic), "the brokers name none of its partitions");
+      std::this_thread::sleep_for(between_looks);
     }
   }
   /// Throws not_found.
   std::uint32_t existing_partitions(const std::string& topic) const {
-    if (const auto count = partitions(topic)) return *count;
+    return existing_partitions(topic, within(options_.timeout));
+  }
+  std::uint32_t existing_partitions(const std::string& topic, time_point until) const {
+    if (const auto count = partitions(topic, until)) return *count;
     throw error(errc::not_found, where(topic), "no such topic");
   }
 
@@ -117,26 +133,29 @@ class cluster {
   }
 
   /// Throws not_found, and invalid_argument for a partition that the topic does not have.
-  kafka::watermarks offsets(const topic_partition& p) const {
+  kafka::watermarks offsets(const topic_partition& p) const { return offsets(p, within(options_.timeout)); }
+  kafka::watermarks offsets(const topic_partition& p, time_point until) const {
     std::int64_t start = 0;
     std::int64_t end = 0;
-    const auto failure = patiently(
-        [&] { return rd_kafka_query_watermark_offsets(handle(), p.topic.c_str(), id(p), &start, &end, timeout()); });
-    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) explain(failure, p);
+    const auto failure = patiently(until, [&] {
+      return rd_kafka_query_watermark_offsets(handle(), p.topic.c_str(), id(p), &start, &end, left(until));
+    });
+    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) explain(failure, p, until);
     return {static_cast<std::uint64_t>(start), static_cast<std::uint64_t>(end)};
   }
 
   /// The first offset with this time or a later one; empty when there is none.
   std::optional<std::uint64_t> offset_for_time(const topic_partition& p, timestamp time) const {
     std::int64_t offset = 0;
-    const auto failure = patiently([&] {
+    const time_point until = within(options_.timeout);
+    const auto failure = patiently(until, [&] {
       partition_list list;
       list.add(p, std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
-      const auto whole = rd_kafka_offsets_for_times(handle(), list.get(), timeout());
+      const auto whole = rd_kafka_offsets_for_times(handle(), list.get(), left(until));
       offset = list.entries()[0].offset;
       return whole != RD_KAFKA_RESP_ERR_NO_ERROR ? whole : list.failure();
     });
-    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) explain(failure, p);
+    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) explain(failure, p, until);
     return offset < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(offset));
   }
 
@@ -146,9 +165,9 @@ class cluster {
   /// Waits until `there` holds, as what one broker has done may take a moment until others know of it.
   template <class Condition>
   void wait_until(Condition&& there, const std::string& name, const char* what) const {
-    const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+    const time_point until = within(options_.timeout);
     while (!there()) {
-      if (std::chrono::steady_clock::now() > deadline) throw error(errc::unreachable, where(name), what);
+      if (clock::now() >= until) throw error(errc::unreachable, where(name), what);
       std::this_thread::sleep_for(between_looks);
     }
   }
@@ -156,7 +175,6 @@ class cluster {
   client_context* context() const noexcept { return &context_; }
 
  private:
-  static constexpr int patience = 100;
   static constexpr std::chrono::milliseconds between_looks{50};
 
   struct metadata_deleter {
@@ -177,13 +195,12 @@ class cluster {
 
   /// Asks again while a topic that has just been made has no leader yet, or is getting another.
   template <class Ask>
-  rd_kafka_resp_err_t patiently(Ask&& ask) const {
-    const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+  static rd_kafka_resp_err_t patiently(time_point until, Ask&& ask) {
     for (;;) {
       const rd_kafka_resp_err_t outcome = ask();
       const bool passes =
           outcome == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || outcome == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-      if (!passes || std::chrono::steady_clock::now() > deadline) return outcome;
+      if (!passes || clock::now() >= until) return outcome;
       std::this_thread::sleep_for(between_looks);
     }
   }
@@ -204,9 +221,9 @@ class cluster {
     return metadata_ptr(found);
   }
 
-  [[noreturn]] void explain(rd_kafka_resp_err_t failure, const topic_partition& p) const {
+  [[noreturn]] void explain(rd_kafka_resp_err_t failure, const topic_partition& p, time_point until) const {
     if (errc_of(failure) == errc::not_found) {
-      if (const std::uint32_t count = existing_partitions(p.topic); p.partition >= count) {
+      if (const std::uint32_t count = existing_partitions(p.topic, until); p.partition >= count) {
         throw error(errc::invalid_argument, where(p.topic),
                     "partition is " + std::to_string(p.partition) + ", expected 0 to " + std::to_string(count - 1));
       }

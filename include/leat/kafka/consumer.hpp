@@ -9,7 +9,8 @@
 //            committed.
 // Fork       a child must not use its parent's consumer: errc::forked.
 // Cost       a poll: some 100 ns a record that librdkafka has fetched already. A commit, and a position that is not known yet:
-//            a round trip to a broker.
+//            a round trip to a broker. Without a group, a poll asks every 10 s whether the topic is still there, and waits for
+//            that for a second at most.
 #pragma once
 
 #include <leat/codec.hpp>
@@ -28,6 +29,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -232,35 +234,49 @@ class consumer {
   topic_partition named(const topic_partition& p) const { return {p.topic.empty() ? topic_ : p.topic, p.partition}; }
 
   /// Now and then, without a group's help: whether the topic is still there, and, where all of it is read, whether it has got
-  /// more partitions. Those are read from their beginning.
+  /// more partitions. Those are read from their beginning. What cannot be found out soon is left to another time.
   void look() {
     next_look_ = clock::now() + between_looks;
-    std::optional<std::uint32_t> count;
+    const auto until = cluster::within(longest_look);
     try {
-      count = reader_->of().partitions(topic_, 1000);
+      const std::optional<std::uint32_t> count = reader_->of().partitions(topic_, until);
+      if (!count) return miss();
+      missed_ = 0;
+      const auto had = static_cast<std::uint32_t>(reader_->partitions().size());
+      if (!follows_ || *count <= had) return;
+      std::map<topic_partition, std::uint64_t> beginnings;
+      for (std::uint32_t id = had; id < *count; ++id) {
+        const topic_partition p{topic_, id};
+        beginnings[p] = reader_->of().offsets(p, until).start;
+      }
+      reader_->assign(all_of(*count), beginnings);
     } catch (const error&) {
-      return;  // another time
     }
-    if (!count) return reader_->end(errc::closed, "the topic was deleted");
-    const auto had = static_cast<std::uint32_t>(reader_->partitions().size());
-    if (!follows_ || *count <= had) return;
-    std::vector<std::uint64_t> starts;
-    for (std::uint32_t id = had; id < *count; ++id) starts.push_back(start_offset(id));
-    follow(*count);
-    for (std::uint32_t id = had; id < *count; ++id) seek({id, starts[id - had]});
+  }
+  /// A broker that has just started, or has not heard of it yet, does not know a topic that is there.
+  void miss() {
+    next_look_ = clock::now() + between_doubts;
+    if (++missed_ == most_doubts) reader_->end(errc::closed, "the topic was deleted");
   }
   void follow(std::uint32_t count) {
-    std::vector<std::uint32_t> all(count);
-    for (std::uint32_t id = 0; id < count; ++id) all[id] = id;
-    assign(all);
+    reader_->assign(all_of(count));
     follows_ = true;
+  }
+  std::vector<topic_partition> all_of(std::uint32_t count) const {
+    std::vector<topic_partition> all;
+    for (std::uint32_t id = 0; id < count; ++id) all.push_back({topic_, id});
+    return all;
   }
 
   static constexpr std::chrono::seconds between_looks{10};
+  static constexpr std::chrono::seconds longest_look{1};
+  static constexpr std::chrono::seconds between_doubts{1};
+  static constexpr int most_doubts = 5;
 
   std::string group_;
   std::string topic_;  // that it was made with
   bool follows_ = false;
+  int missed_ = 0;  // looks in a row that have not found the topic
   clock::time_point next_look_ = clock::now() + between_looks;
   std::unique_ptr<reader> reader_;
 };

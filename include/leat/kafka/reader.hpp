@@ -86,15 +86,22 @@ class reader {
   }
   void unsubscribe() { require(rd_kafka_unsubscribe(handle()), options_.group, "unsubscribing"); }
 
-  /// Without a group's help. Those that it reads already keep their position. Should it throw, it reads what it read before.
-  void assign(const std::vector<topic_partition>& partitions) {
+  /// Without a group's help. Those that it reads already keep their position; of the others, those in `beginnings` begin there.
+  /// Should it throw, it reads what it read before.
+  void assign(const std::vector<topic_partition>& partitions,
+              const std::map<topic_partition, std::uint64_t>& beginnings = {}) {
     require_open();
     std::map<topic_partition, place> wanted;
     std::vector<topic_partition> fresh;
     for (const topic_partition& p : partitions) {
       const auto known = places_.find(p);
-      const bool is_new = wanted.try_emplace(p, known == places_.end() ? place() : known->second).second;
-      if (is_new && known == places_.end()) fresh.push_back(p);
+      const auto [there, is_new] = wanted.try_emplace(p, known == places_.end() ? place() : known->second);
+      if (!is_new || known != places_.end()) continue;
+      if (const auto begin = beginnings.find(p); begin != beginnings.end()) {
+        there->second.position = begin->second;
+      } else {
+        fresh.push_back(p);
+      }
     }
     forget_last();
     places_.swap(wanted);
@@ -492,7 +499,10 @@ class reader {
   errc fail(const rd_kafka_message_t& m) {
     switch (m.err) {
       case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-      case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: return errc::ok;  // the latter: a rebalance tells the listener
+      case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:           // a rebalance tells the listener
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:        // it is read once it is there; end() says when it was deleted
+      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return errc::ok;
       case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
       case RD_KAFKA_RESP_ERR__NO_OFFSET:
       case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -502,12 +512,6 @@ class reader {
           if (there->out_of_range) told_ = true;
         }
         break;
-      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        if (member_) return errc::ok;  // it is read once it is there
-        last_failure_ = rd_kafka_message_errstr(&m);
-        return errc::closed;
       default: break;
     }
     last_failure_ = rd_kafka_message_errstr(&m);

@@ -91,18 +91,35 @@ class store {
   void open_topic(const std::string& name, const topic_options& options, const property_map& others = {}) const {
     property_map wanted = configuration_of(options, cluster_->where(name));
     wanted.insert(others.begin(), others.end());
-    if (options.mode != open_mode::create) {
-      if (const auto partitions = cluster_->partitions(name)) return require_same(name, options, *partitions, wanted);
-      if (options.mode == open_mode::open) throw error(errc::not_found, cluster_->where(name), "no such topic");
-    }
     const std::uint32_t partitions = options.partitions.value_or(1);
     const auto replication = cluster_->options().replication_factor;
-    try {
-      create_topic(*cluster_, name, partitions, replication ? *replication : -1, wanted);
-    } catch (const error& e) {
-      if (e.code() != errc::already_exists || options.mode == open_mode::create) throw;
-      return open_topic(name, options, others);  // somebody else was faster
-    }
+    const auto open_existing = [&] {
+      const auto existing = cluster_->partitions(name);
+      if (existing) {
+        require_same(name, options, *existing, wanted);
+      } else if (options.mode == open_mode::open) {
+        throw error(errc::not_found, cluster_->where(name), "no such topic");
+      }
+      return existing.has_value();
+    };
+    const auto create = [&] {
+      try {
+        create_topic(*cluster_, name, partitions, replication ? *replication : -1, wanted);
+        return true;
+      } catch (const error& e) {
+        if (e.code() != errc::already_exists || options.mode == open_mode::create) throw;
+        return false;  // somebody else was faster, and not all brokers know of it yet
+      }
+    };
+    bool created = false;
+    cluster_->wait_until(
+        [&] {
+          if (options.mode != open_mode::create && open_existing()) return true;
+          created = create();
+          return created;
+        },
+        name, "the topic cannot be created, since it exists, and is not seen");
+    if (!created) return;
     cluster_->wait_until([&] { return cluster_->partitions(name) == partitions; }, name,
                          "the topic is created, but not seen yet");
   }
