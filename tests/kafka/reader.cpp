@@ -69,6 +69,30 @@ void fetch_two_records_and_an_error(place& p, leat::kafka::reader& in, rd_kafka_
   wait_for_fetched(in, 3);
 }
 
+TEST_CASE("an error that comes together with records is told by the next poll") {
+  place p;
+  auto in = reader_of(p, {.auto_offset_reset = leat::offset_reset::earliest});
+  fetch_two_records_and_an_error(p, in, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  CHECK(in.poll(0ns) == errc::ok);
+  CHECK(in.records().size() == 2);
+  CHECK(in.poll(0ns) == errc::permission_denied);
+  CHECK_FALSE(in.last_failure().empty());
+  CHECK(in.records().empty());
+  CHECK(in.poll(0ns) == errc::ok);
+  CHECK(in.position({"t", 0}) == 3);
+}
+
+TEST_CASE("the position is behind what was handed out also where the offset is out of range then") {
+  place p;
+  auto in = reader_of(p, {.auto_offset_reset = leat::offset_reset::none});
+  fetch_two_records_and_an_error(p, in, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+  CHECK(in.poll(0ns) == errc::ok);
+  CHECK(in.records().size() == 2);
+  CHECK(in.position({"t", 0}) == 3);
+  CHECK(in.poll(0ns) == errc::out_of_range);
+  CHECK(in.position({"t", 0}) == 3);
+}
+
 TEST_CASE("a partition that was given up while it was paused is read when it comes back") {
   place p;
   const auto topic = p.topic<std::string>("t", 2);
@@ -99,6 +123,42 @@ TEST_CASE("a partition that is resumed before a new assignment has come to pass 
   in.resume(0);
   (void)out.send("k", "again in 0", {.partition = 0}).value();
   CHECK(read(in, 1) == std::vector<std::string>{"again in 0"});
+}
+
+TEST_CASE("pausing in a child is an error and does not wait for threads that only the parent has") {
+  place p;
+  leat::kafka::consumer in{p.topic<std::string>("t")};
+  CHECK(in.poll(0ns).empty());
+  for (const bool pausing : {true, false}) {
+    CHECK(leat_tests::in_child([&] {
+            return leat_tests::code_of([&] { pausing ? in.pause(0) : in.resume(0); }) == errc::forked ? "forked"
+                                                                                                       : "something else";
+          }) == "forked");
+  }
+  CHECK_FALSE(in.paused(0));
+}
+
+TEST_CASE("an offset beyond all that Kafka has meets the reset policy and cannot be committed") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer in{topic,
+                           {.partitions = {{0}},
+                            .auto_offset_reset = leat::offset_reset::earliest,
+                            .group = "g",
+                            .enable_auto_commit = false}};
+  constexpr std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+  for (const std::uint64_t offset : {last, last - 1, last - 1000, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1}) {
+    INFO(offset);
+    in.seek({0, offset});
+    CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  }
+  CHECK(in.commit({{"", 0}, last}).error() == errc::invalid_argument);
+  CHECK(in.commit({{"", 0}, std::uint64_t{1} << 63}).error() == errc::invalid_argument);
+  CHECK_FALSE(in.committed(0));
+  CHECK(in.commit());
+  CHECK(in.committed(0) == leat::committed_offset{1, ""});
 }
 
 }  // namespace kafka_reader

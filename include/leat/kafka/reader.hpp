@@ -9,6 +9,7 @@
 #pragma once
 
 #include <leat/error.hpp>
+#include <leat/kafka/admin_calls.hpp>
 #include <leat/kafka/client.hpp>
 #include <leat/kafka/cluster.hpp>
 #include <leat/kafka/error.hpp>
@@ -26,6 +27,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -141,6 +143,10 @@ class reader {
     if (fatal_ != errc::ok) return fatal_;
     auto_commit();
     if (to_assign_) assign_places();
+    if (postponed_.code != errc::ok) {
+      last_failure_ = std::move(postponed_.text);
+      return std::exchange(postponed_.code, errc::ok);
+    }
     if (out_of_range() && !told_) {  // every other time, so that the other partitions are read, too
       told_ = true;
       last_failure_ = "the offset is out of range, or there is none, and the reset policy is none";
@@ -167,7 +173,7 @@ class reader {
     last_failure_ = std::move(text);
   }
 
-  /// The next offset to hand out.
+  /// The next offset to hand out. Seeking beyond all that Kafka has leads to the greatest.
   std::uint64_t position(const topic_partition& p) {
     place& there = at(p);
     if (!there.position) find_positions({p});
@@ -179,11 +185,12 @@ class reader {
     place& there = at(p);
     // A listener's, within a poll: what that has gathered is not handed out, and not where it goes on.
     if (std::exchange(there.next, 0) != 0) records_.drop(p);
-    there.position = offset;
+    there.position = std::min(offset, greatest_offset);  // beyond lie librdkafka's words for begin, end, ...
     there.to_seek = true;
     there.out_of_range = false;
   }
   void pause(const topic_partition& p, bool paused) {
+    client_.require_own();
     at(p).paused = paused;
     if (!to_assign_) pause_as_wanted({p});
   }
@@ -200,6 +207,7 @@ class reader {
   }
   errc commit(const topic_partition& p, std::uint64_t offset, const std::string& metadata) {
     if (!places_.contains(p)) return errc::fenced;
+    if (offset > greatest_offset) return errc::invalid_argument;
     constexpr std::size_t most_metadata = 4096;  // offset.metadata.max.bytes
     if (metadata.size() > most_metadata) return errc::too_large;
     partition_list list;
@@ -366,11 +374,11 @@ class reader {
   }
   void reset(const topic_partition& p, place& there) {
     there.to_seek = true;
-    there.next = 0;
     if (options_.auto_offset_reset == offset_reset::none) {
       there.out_of_range = true;
       return;
     }
+    there.next = 0;
     const watermarks w = cluster_->offsets(p);
     there.position = options_.auto_offset_reset == offset_reset::earliest ? w.start : w.end;
   }
@@ -457,6 +465,7 @@ class reader {
       message_ptr first(rd_kafka_consumer_poll(
           client_.get(), milliseconds_of(std::min<std::chrono::nanoseconds>(left, longest_wait))));
       if (first != nullptr) outcome = accept(first);
+      if (thrown_) postpone(outcome);
       rethrow();
       if (outcome != errc::ok || !records_.empty() || left == left.zero()) break;
     }
@@ -464,10 +473,18 @@ class reader {
       message_ptr more(rd_kafka_consumer_poll(client_.get(), 0));
       const bool none = more == nullptr;
       if (!none) outcome = accept(more);
+      if (thrown_) postpone(outcome);
       rethrow();
       if (none) break;
     }
-    return records_.empty() ? outcome : errc::ok;  // an error that lasts comes again
+    if (records_.empty()) return outcome;
+    postpone(outcome);
+    return errc::ok;
+  }
+  /// Librdkafka tells most errors once. One that lasts is said by poll() itself.
+  void postpone(errc outcome) {
+    if (outcome == errc::ok || outcome == errc::out_of_range || fatal_ != errc::ok) return;
+    postponed_ = {outcome, last_failure_};
   }
 
   errc accept(message_ptr& m) {
@@ -576,6 +593,7 @@ class reader {
     }
   }
 
+  static constexpr std::uint64_t greatest_offset = std::numeric_limits<std::int64_t>::max();
   static constexpr std::chrono::milliseconds longest_wait{1000};
   static constexpr std::chrono::milliseconds between_tries{20};
   static constexpr std::chrono::seconds patience{10};
@@ -588,6 +606,10 @@ class reader {
   std::set<topic_partition> paused_;  // what librdkafka takes for paused
   fetched records_;
   std::string last_failure_;
+  struct {
+    errc code = errc::ok;
+    std::string text;
+  } postponed_;  // came behind records, which were handed out first
   std::exception_ptr thrown_;
   errc fatal_ = errc::ok;
   bool member_ = false;
