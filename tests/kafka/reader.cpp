@@ -161,4 +161,32 @@ TEST_CASE("an offset beyond all that Kafka has meets the reset policy and cannot
   CHECK(in.committed(0) == leat::committed_offset{1, ""});
 }
 
+TEST_CASE("a commit that no broker answers ends with the store's time-out") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  const auto hasty = leat::kafka::store::open(p.cluster.servers(), {.timeout = 3s});
+  const bool member = GENERATE(false, true);
+  CAPTURE(member);
+  const leat::consumer_options options{
+      .auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false};
+  auto in = std::make_unique<leat::kafka::consumer<std::string>>(hasty, options);
+  if (member) {
+    in->subscribe({"t"});
+  } else {
+    auto alone = options;
+    alone.partitions = {{0}};
+    *in = leat::kafka::consumer<std::string>(hasty.topic<std::string>("t", {.mode = leat::open_mode::open}), alone);
+  }
+  REQUIRE(read(*in, 1) == std::vector<std::string>{"v"});
+  REQUIRE(in->commit());
+  rd_kafka_mock_broker_set_down(p.cluster.get(), -1);
+  in->seek({"t", 0}, 0);
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(in->commit().error() == errc::unreachable);
+  CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 12);
+  rd_kafka_mock_broker_set_up(p.cluster.get(), -1);
+}
+
 }  // namespace kafka_reader

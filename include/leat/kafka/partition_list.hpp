@@ -58,8 +58,9 @@ class partition_list {
   }
 
   /// The first of its entries' errors.
-  rd_kafka_resp_err_t failure() const noexcept {
-    for (const auto& entry : entries()) {
+  rd_kafka_resp_err_t failure() const noexcept { return failure_of(list_.get()); }
+  static rd_kafka_resp_err_t failure_of(const rd_kafka_topic_partition_list_t* list) noexcept {
+    for (const auto& entry : entries_of(list)) {
       if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) return entry.err;
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;

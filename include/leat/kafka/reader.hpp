@@ -550,14 +550,15 @@ class reader {
     if (forked()) return errc::forked;
     if (fatal_ != errc::ok) return fatal_;
     if (list.empty()) return errc::ok;
-    const auto deadline = clock::now() + std::min<std::chrono::nanoseconds>(cluster_->options().timeout, patience);
+    const auto start = clock::now();
+    const auto deadline = cluster::within(cluster_->options().timeout);
+    const auto end_of_patience = std::min(deadline, start + patience);
     for (;;) {
       if (member_ && rd_kafka_assignment_lost(client_.get()) != 0) return errc::fenced;
-      auto code = rd_kafka_commit(client_.get(), list.get(), 0);
-      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = list.failure();
+      const auto code = commit_once(list, deadline);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
       const bool passes = code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || errc_of(code) == errc::unreachable;
-      if (!passes || clock::now() > deadline) {
+      if (!passes || clock::now() >= end_of_patience) {
         last_failure_ = text_of(code);
         return code == RD_KAFKA_RESP_ERR__FATAL ? errc_of(rd_kafka_fatal_error(client_.get(), nullptr, 0))
                                                 : errc_of(code);
@@ -569,6 +570,18 @@ class reader {
       if (found != places_.end()) found->second.committed = static_cast<std::uint64_t>(entry.offset);
     }
     return errc::ok;
+  }
+
+  /// rd_kafka_commit() would wait without a bound. What is late is on its way, and may be committed nevertheless.
+  rd_kafka_resp_err_t commit_once(const partition_list& list, clock::time_point until) {
+    const queue_ptr answers(rd_kafka_queue_new(client_.get()));
+    const auto refusal = rd_kafka_commit_queue(client_.get(), list.get(), answers.get(), nullptr, nullptr);
+    if (refusal != RD_KAFKA_RESP_ERR_NO_ERROR) return refusal;
+    const event_ptr answer(rd_kafka_queue_poll(answers.get(), cluster::left(until)));
+    if (answer == nullptr) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const auto failure = rd_kafka_event_error(answer.get());
+    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) return failure;
+    return partition_list::failure_of(rd_kafka_event_topic_partition_list(answer.get()));
   }
 
   /// What earlier polls have returned, when the interval is over. Not waited for.
