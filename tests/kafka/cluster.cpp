@@ -32,8 +32,8 @@ TEST_CASE("a time-out may be as long as one likes") {
   bool seen = false;
   patient.cluster()->wait_until([&] { return std::exchange(seen, true); }, "t", "never");
 
-  const kafka_tests::small_broker broker({.topic = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                                          .creation = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS});
+  const kafka_tests::small_broker broker(
+      {.topic = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, .creation = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS});
   const auto admin = leat::kafka::store::open(broker.servers(), {.timeout = timeout, .replication_factor = 1});
   CHECK(leat_tests::code_of([&] { (void)admin.topic<std::string>("t", {.mode = leat::open_mode::create}); }) ==
         errc::already_exists);
@@ -46,8 +46,8 @@ TEST_CASE("a topic whose partitions no broker names is waited for no longer than
 }
 
 TEST_CASE("a topic that exists and is not seen is asked for with pauses and no longer than the time-out") {
-  const kafka_tests::small_broker broker({.topic = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                                          .creation = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS});
+  const kafka_tests::small_broker broker(
+      {.topic = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, .creation = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS});
   const auto store = leat::kafka::store::open(broker.servers(), {.timeout = 1s, .replication_factor = 1});
   CHECK(leat_tests::code_of([&] { (void)store.topic<std::string>("t", {.mode = leat::open_mode::create}); }) ==
         errc::already_exists);

@@ -92,10 +92,11 @@ TEST_CASE("a partitioner of the program's own is asked without a key also where 
   place p;
   int asked = 0;
   leat::kafka::producer out{p.topic<std::string>("t", 4),
-                            {.partitioner = [&](auto, std::uint32_t) {
-                              ++asked;
-                              return 2u;
-                            }},
+                            {.partitioner =
+                                 [&](auto, std::uint32_t) {
+                                   ++asked;
+                                   return 2u;
+                                 }},
                             {{"linger.ms", "20"}, {"sticky.partitioning.linger.ms", "40"}}};
   for (int i = 0; i < 4; ++i) CHECK(out.send("v").value().partition == 2);
   CHECK(asked >= 4);

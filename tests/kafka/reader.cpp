@@ -131,8 +131,9 @@ TEST_CASE("pausing in a child is an error and does not wait for threads that onl
   CHECK(in.poll(0ns).empty());
   for (const bool pausing : {true, false}) {
     CHECK(leat_tests::in_child([&] {
-            return leat_tests::code_of([&] { pausing ? in.pause(0) : in.resume(0); }) == errc::forked ? "forked"
-                                                                                                       : "something else";
+            return leat_tests::code_of([&] { pausing ? in.pause(0) : in.resume(0); }) == errc::forked
+                       ? "forked"
+                       : "something else";
           }) == "forked");
   }
   CHECK_FALSE(in.paused(0));
@@ -149,7 +150,8 @@ TEST_CASE("an offset beyond all that Kafka has meets the reset policy and cannot
                             .group = "g",
                             .enable_auto_commit = false}};
   constexpr std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
-  for (const std::uint64_t offset : {last, last - 1, last - 1000, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1}) {
+  for (const std::uint64_t offset :
+       {last, last - 1, last - 1000, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1}) {
     INFO(offset);
     in.seek({0, offset});
     CHECK(read(in, 1) == std::vector<std::string>{"v"});

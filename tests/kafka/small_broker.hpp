@@ -127,8 +127,7 @@ class small_broker {
     }
   }
   static bool read_all(int from, std::string& into) {
-    return into.empty() ||
-           ::recv(from, into.data(), into.size(), MSG_WAITALL) == static_cast<ssize_t>(into.size());
+    return into.empty() || ::recv(from, into.data(), into.size(), MSG_WAITALL) == static_cast<ssize_t>(into.size());
   }
 
   const words words_;

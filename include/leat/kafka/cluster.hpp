@@ -111,7 +111,8 @@ class cluster {
       if (t->err == RD_KAFKA_RESP_ERR_NO_ERROR && t->partition_cnt != 0)
         return static_cast<std::uint32_t>(t->partition_cnt);
       if (t->err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) require(t->err, where(topic));
-      if (clock::now() >= until) throw error(errc::unreachable, where(topic), "the brokers name none of its partitions");
+      if (clock::now() >= until)
+        throw error(errc::unreachable, where(topic), "the brokers name none of its partitions");
       std::this_thread::sleep_for(between_looks);
     }
   }

@@ -516,8 +516,8 @@ class reader {
   errc fail(const rd_kafka_message_t& m) {
     switch (m.err) {
       case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-      case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:           // a rebalance tells the listener
-      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:        // it is read once it is there; end() says when it was deleted
+      case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:     // a rebalance tells the listener
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:  // it is read once it is there; end() says when it was deleted
       case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
       case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return errc::ok;
       case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
