@@ -115,6 +115,8 @@ def measure(options, scratch, children):
     }
     for program in sorted((options.build / "bench").glob("bench_*")):
         name = program.name.removeprefix("bench_")
+        if name.startswith("kafka_"):
+            continue  # needs a broker: bench/kafka.py
         if not os.access(program, os.X_OK) or program.is_dir() or options.only not in ("", name):
             continue
         out = scratch / f"{name}.json"
