@@ -22,7 +22,7 @@ import include_cost
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # Seconds of the programs with a harness of their own: (full, quick). What else is built is of Google Benchmark.
-SUITES = {"two_processes": (240, 22), "appends": (25, 4), "machine": (70, 6), "durable": (25, 4)}
+SUITES = {"two_processes": (190, 22), "appends": (20, 4), "machine": (50, 6), "durable": (20, 4)}
 REPETITIONS = (5, 3)
 GOOGLE_MIN_TIME = (0.05, 0.01)
 
@@ -145,7 +145,7 @@ def measure(options, scratch, children):
             joined["results"] += google_results(name, found)
     if options.only in ("", "include_cost"):
         joined["results"] += include_cost.measure(compiler["path"], SOURCE / "include", scratch,
-                                                  1 if options.quick else joined["repetitions"])
+                                                  1 if options.quick else 3)
     return joined
 
 
