@@ -19,19 +19,9 @@
 namespace kafka_consumer {
 
 using kafka_tests::place;
+using kafka_tests::read;
 using leat::errc;
 using namespace std::chrono_literals;
-
-/// Polls until so many values have come, for a minute at most.
-template <class Consumer>
-std::vector<std::string> read(Consumer& in, std::size_t count) {
-  std::vector<std::string> values;
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (values.size() < count && std::chrono::steady_clock::now() < deadline) {
-    for (const auto& r : in.poll(100ms)) values.emplace_back(r.value());
-  }
-  return values;
-}
 
 TEST_CASE("latest is what is sent after the consumer was made") {
   place p;
@@ -79,20 +69,12 @@ TEST_CASE("a partition out of range is told and does not keep the others from be
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (values.empty() && std::chrono::steady_clock::now() < deadline) {
     const auto batch = in.poll(100ms);
-    if (batch.error() != errc::ok) {
-      in.seek({1, 0});  // librdkafka may have told of the place before once more, behind the seek
-      continue;
-    }
+    if (batch.error() != errc::ok) continue;
     for (const auto& r : batch) values.emplace_back(r.value());
   }
   CHECK(values == std::vector<std::string>{"there"});
   in.seek({0, 0});
-  errc told = in.poll(10ms).error();
-  while (told != errc::ok && std::chrono::steady_clock::now() < deadline) {
-    in.seek({0, 0});
-    told = in.poll(10ms).error();
-  }
-  CHECK(told == errc::ok);
+  CHECK(in.poll(10ms).error() == errc::ok);
 }
 
 TEST_CASE("a group is needed to commit and a partition must be the consumer's") {

@@ -1,12 +1,15 @@
-// A mock cluster and a store on it.
+// A mock cluster and a store on it; and what a consumer reads there.
 #pragma once
 
 #include "support/mock_cluster.hpp"
 
 #include <leat/kafka/store.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace kafka_tests {
 
@@ -21,5 +24,16 @@ struct place {
     return store.topic<Value, Key>(name, {.mode = leat::open_mode::open});
   }
 };
+
+/// Polls until so many values have come, for a minute at most.
+template <class Consumer>
+std::vector<std::string> read(Consumer& in, std::size_t count) {
+  std::vector<std::string> values;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (values.size() < count && std::chrono::steady_clock::now() < deadline) {
+    for (const auto& r : in.poll(std::chrono::milliseconds(100))) values.emplace_back(r.value());
+  }
+  return values;
+}
 
 }  // namespace kafka_tests

@@ -24,21 +24,11 @@
 namespace kafka_reader {
 
 using kafka_tests::place;
+using kafka_tests::read;
 using leat::errc;
 using namespace std::chrono_literals;
 
 constexpr std::int16_t fetch = 1;  // Kafka's number of the request
-
-/// Polls until so many values have come, for a minute at most.
-template <class Consumer>
-std::vector<std::string> read(Consumer& in, std::size_t count) {
-  std::vector<std::string> values;
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (values.size() < count && std::chrono::steady_clock::now() < deadline) {
-    for (const auto& r : in.poll(100ms)) values.emplace_back(r.value());
-  }
-  return values;
-}
 
 leat::kafka::reader reader_of(const place& p, const leat::consumer_options& options) {
   const auto& of = p.store.cluster();
@@ -91,6 +81,20 @@ TEST_CASE("the position is behind what was handed out also where the offset is o
   CHECK(in.position({"t", 0}) == 3);
   CHECK(in.poll(0ns) == errc::out_of_range);
   CHECK(in.position({"t", 0}) == 3);
+}
+
+TEST_CASE("what librdkafka says of a partition that had no place yet does not undo a seek") {
+  place p;
+  leat::kafka::producer out{p.topic<std::string>("t")};
+  (void)out.send("v").value();
+  auto in = reader_of(p, {.auto_offset_reset = leat::offset_reset::none});
+  in.assign({{"t", 0}});
+  while (in.poll(0ns) != errc::out_of_range) {
+  }
+  wait_for_fetched(in, 1);  // that there is no offset
+  in.seek({"t", 0}, 0);
+  while (in.records().empty()) REQUIRE(in.poll(60s) == errc::ok);
+  CHECK(in.position({"t", 0}) == 1);
 }
 
 TEST_CASE("a partition that was given up while it was paused is read when it comes back") {

@@ -304,6 +304,13 @@ TEST_CASE("metadata that no commit leads to is removed and the rest is kept") {
   CHECK(s.others->committed(0) == committed_offset{5, "five"});
 }
 
+TEST_CASE("whoever makes an offsets file removes what killed makers left") {
+  const sample s;
+  write_file(s.directory() + "/~new-dead", "half an offsets file");
+  CHECK(s.log->open_group("another") != nullptr);
+  CHECK_FALSE(leat_tests::names_in(s.directory()).contains("~new-dead"));
+}
+
 TEST_CASE("whoever first commits with metadata removes what killed committers left") {
   const sample s;
   const std::uint32_t epoch = s.mine->take(0, {}, me).value();

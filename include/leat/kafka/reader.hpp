@@ -525,6 +525,8 @@ class reader {
       case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         if (place* const there = m.rkt == nullptr ? nullptr : find(m)) {
           if (there->to_seek) return errc::ok;  // it is about to leave that offset
+          // It was told a place since: this is of the time when it had none.
+          if (there->position && m.offset < 0) return errc::ok;
           reset({rd_kafka_topic_name(m.rkt), static_cast<std::uint32_t>(m.partition)}, *there);
           if (there->out_of_range) told_ = true;
         }
