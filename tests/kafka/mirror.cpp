@@ -358,9 +358,16 @@ TEST_CASE("a record that the broker refuses is a dead letter, and those behind i
   to.dead_letter_topic = "dead";
   to.properties = {{"batch.num.messages", "1"}, {"max.in.flight.requests.per.connection", "1"}};
   constexpr std::int16_t produce = 0;
-  // As a broker does: behind a refused record its next one, which is on its way by then, has the wrong number.
-  rd_kafka_mock_push_request_errors(cluster.get(), produce, 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
-                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  // As a broker does: behind a refused record those of its producer that are on their way by then have the wrong number. The next
+  // producer begins anew.
+  rd_kafka_mock_push_request_errors(
+      cluster.get(), produce, 4, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  int opened = 0;
+  to.on_event = [&](const leat::kafka::mirror_event& e) {
+    if (e.what != leat::kafka::mirror_event::kind::opened || ++opened != 2) return;
+    rd_kafka_mock_clear_request_errors(cluster.get(), produce);
+  };
   std::vector<std::string> expected;
   for (int i = 0; i < 200; ++i) {
     (void)out.send(std::to_string(i)).value();

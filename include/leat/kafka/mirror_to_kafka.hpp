@@ -446,13 +446,16 @@ class mirror_to_kafka {
       link_.report().bytes += key.size + value.size;
       return true;
     }
+    if (rd_kafka_fatal_error(r.out->rk->get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      failed(r.out->rk->get(), RD_KAFKA_RESP_ERR__FATAL, "");  // of a record before; perhaps not told yet
+      return false;
+    }
     switch (const auto code = rd_kafka_error_code(failure.get())) {
       case RD_KAFKA_RESP_ERR__QUEUE_FULL: return false;
       case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         return refuse(r, record,
                       "its " + std::to_string(key.size + value.size) +
                           " bytes of key and value are more than Kafka's topic takes (max.message.bytes)");
-      case RD_KAFKA_RESP_ERR__FATAL: failed(r.out->rk->get(), code, ""); return false;
       default: throw_error(code, where(r), "the record at offset " + std::to_string(record.offset()));
     }
   }
