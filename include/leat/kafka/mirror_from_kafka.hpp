@@ -15,6 +15,7 @@
 #pragma once
 
 #include <leat/group/subscription.hpp>
+#include <leat/kafka/admin_calls.hpp>
 #include <leat/kafka/client.hpp>
 #include <leat/kafka/message.hpp>
 #include <leat/kafka/message_batch.hpp>
@@ -68,7 +69,7 @@ class mirror_from_kafka {
     });
     client_ = std::make_unique<client>(RD_KAFKA_CONSUMER, std::move(conf), options.servers, &context_);
     require(rd_kafka_poll_set_consumer(client_->get()), options.servers);
-    queue_.emplace(client_->get());
+    queue_.reset(rd_kafka_queue_get_consumer(client_->get()));
   }
   /// As close(), but nothing is thrown.
   ~mirror_from_kafka() {
@@ -196,9 +197,7 @@ class mirror_from_kafka {
       if (found == routes_.end()) continue;
       route& r = *found->second;
       if (r.open) {
-        partition_list there;
-        there.add(r.there);
-        const error_ptr ignored(rd_kafka_incremental_unassign(client_->get(), there.get()));
+        (void)stop_reading(r);
         if (is_mine) {
           r.out->flush();
           link_.commit(r, true);
@@ -331,7 +330,7 @@ class mirror_from_kafka {
     try {
       receive(std::move(first));
       do {
-        message_batch batch(*queue_);
+        message_batch batch(queue_.get());
         if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
         if (batch.empty()) return;
         while (!batch.empty()) receive(batch.take());
@@ -484,17 +483,17 @@ class mirror_from_kafka {
     r.held.clear();
     r.paused = false;
     try {
-      partition_list there;
-      there.add(r.there);
-      const error_ptr ignored(rd_kafka_incremental_unassign(client_->get(), there.get()));
+      (void)stop_reading(r);
     } catch (...) {  // it will be assigned anew
     }
   }
-  void unassign(route& r) {
+  error_ptr stop_reading(const route& r) const {
     partition_list there;
     there.add(r.there);
-    require(error_ptr(rd_kafka_incremental_unassign(client_->get(), there.get())), r.there.topic,
-            "it cannot be given up");
+    return error_ptr(rd_kafka_incremental_unassign(client_->get(), there.get()));
+  }
+  void unassign(route& r) {
+    require(stop_reading(r), r.there.topic, "it cannot be given up");
     r.out->flush();
     link_.commit(r, false);
     r.open = false;
@@ -544,7 +543,7 @@ class mirror_from_kafka {
   context context_;
   std::exception_ptr thrown_;
   std::unique_ptr<client> client_;
-  std::optional<message_queue> queue_;            // of the client
+  queue_ptr queue_;                               // of the client
   std::map<std::string, std::uint32_t> checked_;  // Kafka's topics, with their partitions
   std::set<std::string> subscribed_;
   bool has_looked_ = false;
