@@ -28,7 +28,8 @@ using kafka_tests::read;
 using leat::errc;
 using namespace std::chrono_literals;
 
-constexpr std::int16_t fetch = 1;  // Kafka's number of the request
+constexpr std::int16_t fetch = 1;  // Kafka's numbers of requests
+constexpr std::int16_t sync_group = 14;
 
 leat::kafka::reader reader_of(const place& p, const leat::consumer_options& options) {
   const auto& of = p.store.cluster();
@@ -193,6 +194,44 @@ TEST_CASE("a commit that no broker answers ends with the store's time-out") {
   CHECK(in->commit().error() == errc::unreachable);
   CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 12);
   rd_kafka_mock_broker_set_up(p.cluster.get(), -1);
+}
+
+/// Until the group has let it in. What it is assigned comes later, in the answer to SyncGroup.
+void wait_until_joined(leat::kafka::reader& in) {
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (std::string(rd_kafka_rebalance_protocol(in.handle())) == "NONE") {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("the group has not let it in");
+    std::this_thread::yield();
+  }
+}
+
+TEST_CASE("a consumer that the group has let in and not assigned anything can be closed") {
+  place p;
+  p.cluster.create_topic("t");
+  const bool unsubscribes = GENERATE(false, true);
+  CAPTURE(unsubscribes);
+  const std::vector<rd_kafka_resp_err_t> refusals(10'000, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+  rd_kafka_mock_push_request_errors_array(p.cluster.get(), sync_group, refusals.size(), refusals.data());
+  auto in = reader_of(p, {.group = "g"});
+  in.subscribe({"t"}, {});
+  wait_until_joined(in);
+  if (unsubscribes) in.unsubscribe();
+  CHECK(in.poll(0ns) == errc::ok);
+  CHECK(leat_tests::code_of([&] { in.close(); }) == errc::ok);
+}
+
+TEST_CASE("a consumer that is closed before it is assigned what it is about to be is gone afterwards") {
+  place p;
+  p.cluster.create_topic("t");
+  REQUIRE(rd_kafka_mock_broker_push_request_error_rtts(p.cluster.get(), 1, sync_group, 1, RD_KAFKA_RESP_ERR_NO_ERROR,
+                                                       300) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  const int threads = rd_kafka_thread_cnt();
+  {
+    auto in = reader_of(p, {.group = "g"});
+    in.subscribe({"t"}, {});
+    wait_until_joined(in);
+  }
+  CHECK(rd_kafka_thread_cnt() == threads);
 }
 
 }  // namespace kafka_reader

@@ -119,7 +119,7 @@ class client {
     (void)conf.release();  // it is the client's by now
   }
   ~client() {
-    if (handle_ != nullptr && !forked()) rd_kafka_destroy(handle_);
+    if (handle_ != nullptr && !left_ && !forked()) rd_kafka_destroy(handle_);
   }
   client(const client&) = delete;
   client& operator=(const client&) = delete;
@@ -133,9 +133,17 @@ class client {
     if (forked()) throw error(errc::forked, servers_, "the client belongs to the parent process");
   }
 
+  /// For a client that librdkafka cannot destroy: it stays, with its threads and without a word, until the process ends. Its
+  /// context must stay, too.
+  void leave() noexcept {
+    rd_kafka_set_log_level(handle_, 0);
+    left_ = true;
+  }
+
  private:
   std::string servers_;
   rd_kafka_t* handle_ = nullptr;
+  bool left_ = false;
   std::uint32_t generation_ = os::fork_generation();
 };
 

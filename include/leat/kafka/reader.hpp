@@ -57,8 +57,8 @@ class reader {
   reader(std::shared_ptr<cluster> of, consumer_options options, configuration conf)
       : cluster_(std::move(of)),
         options_(std::move(options)),
-        context_{{cluster_->options().log}, this},
-        client_(RD_KAFKA_CONSUMER, with_callbacks(std::move(conf)), cluster_->servers(), &context_),
+        context_(std::make_unique<callback_context>(client_context{cluster_->options().log}, this)),
+        client_(RD_KAFKA_CONSUMER, with_callbacks(std::move(conf)), cluster_->servers(), context_.get()),
         next_auto_commit_(clock::now() + interval()) {
     require(rd_kafka_poll_set_consumer(client_.get()), cluster_->servers());
   }
@@ -242,7 +242,12 @@ class reader {
     if (std::exchange(closed_, true) || forked()) return;
     records_.clear();
     if (!member_ && options_.enable_auto_commit && !options_.group.empty()) (void)commit();
+    const bool destructible = is_destructible();
     const auto failure = rd_kafka_consumer_close(client_.get());
+    if (!destructible) {
+      client_.leave();
+      (void)context_.release();
+    }
     places_.clear();
     rethrow();
     if (failure != RD_KAFKA_RESP_ERR__FATAL) require(failure, options_.group, "leaving the group");
@@ -289,11 +294,31 @@ class reader {
 
   // --- rebalances, called by librdkafka within a poll or close ---
 
+  /// The group's, of the assignor that it has chosen: as soon as it has let this member in.
+  bool is_cooperative() const {
+    const char* const protocol = rd_kafka_rebalance_protocol(client_.get());
+    return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
+  }
+
+  /// Before 2.3, librdkafka ends the process when a client is destroyed that a cooperative group has let in, but never assigned
+  /// anything, not even nothing (its issue 4312). It should be about to: it is waited for, a little.
+  bool is_destructible() {
+    constexpr int mended = 0x02030000;
+    if (!member_ || assigned_ || rd_kafka_version() >= mended) return true;
+    const clock::time_point deadline = clock::now() + longest_wait;
+    while (!assigned_ && is_cooperative() && clock::now() < deadline) {
+      (void)message_ptr(rd_kafka_consumer_poll(client_.get(), 10));
+    }
+    (void)rd_kafka_unsubscribe(client_.get());  // so that it is not let in while it leaves
+    return assigned_ || !is_cooperative();
+  }
+
   void rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions) noexcept {
-    const bool by_parts = std::string_view(rd_kafka_rebalance_protocol(client_.get())) == "COOPERATIVE";
+    const bool by_parts = is_cooperative();
     try {
       const std::vector<topic_partition> names = partition_list::names_of(partitions);
       if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        assigned_ = true;
         take(names, by_parts);
       } else if (what == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         give_up(names);
@@ -446,7 +471,7 @@ class reader {
     if (!anew.empty()) begin_anew(anew);
   }
   void begin_anew(const std::vector<topic_partition>& names) {
-    const bool by_parts = member_ && std::string_view(rd_kafka_rebalance_protocol(client_.get())) == "COOPERATIVE";
+    const bool by_parts = member_ && is_cooperative();
     if (!by_parts) return assign_places();
     const partition_list list = where_to_read(names);
     require(error_ptr(rd_kafka_incremental_unassign(client_.get(), list.get())), options_.group);
@@ -616,7 +641,7 @@ class reader {
   std::shared_ptr<cluster> cluster_;
   const consumer_options options_;
   rebalance_listener listener_;
-  callback_context context_;
+  std::unique_ptr<callback_context> context_;
   std::map<topic_partition, place> places_;
   std::set<topic_partition> paused_;  // what librdkafka takes for paused
   fetched records_;
@@ -628,6 +653,7 @@ class reader {
   std::exception_ptr thrown_;
   errc fatal_ = errc::ok;
   bool member_ = false;
+  bool assigned_ = false;  // the group has once said what is its
   bool closed_ = false;
   bool to_assign_ = false;  // librdkafka does not know of all places
   bool told_ = false;       // the last poll has said that one is out of range
