@@ -195,6 +195,33 @@ class Mirror(MirrorCase):
         self.mirror("to-kafka", self.topic, "--skip-expired")
         self.assertEqual([r[5] for r in self.in_kafka()], ["|1|", "|4|"])
 
+    def test_from_a_compacted_topic_comes_what_is_left_also_where_the_last_record_has_gone_meanwhile(self):
+        self.create(1, None, "--config", "cleanup.policy=compact", "--config", "min.cleanable.dirty.ratio=0",
+                    "--config", "segment.bytes=16384")
+
+        def send_compacted():
+            values = "".join("%d=%s\n" % (i % 3, "x" * 1000) for i in range(100))
+            self.kcat("-P", "-t", self.topic, "-K", "=", "-X", "batch.num.messages=5", input=values.encode())
+            end = self.in_kafka()[-1][1] + 1
+            until(lambda: len(self.in_kafka()) < 30, "compaction")  # 3 keys, and the last segment
+            return end
+
+        def without_offsets(records):
+            return [r[2:] for r in records]
+
+        end = send_compacted()
+        mirror = self.start("mirror", "from-kafka", self.topic, "-q")
+        until(lambda: self.mirrors() and len(self.in_store()) == len(self.in_kafka()), "all that is left")
+        kill(mirror)
+        first = self.in_store()
+        self.assertEqual(without_offsets(first), without_offsets(self.in_kafka()))
+        self.assertEqual([r[1] for r in first], list(range(len(first))))
+        send_compacted()
+        self.assertNotIn(end - 1, [r[1] for r in self.in_kafka()])
+        self.mirror("from-kafka")
+        self.assertEqual(without_offsets(self.in_store()),
+                         without_offsets(first) + without_offsets(r for r in self.in_kafka() if r[1] >= end))
+
     def test_it_waits_for_a_broker_that_is_away(self):
         self.leat("topics", "create", self.topic)
         self.leat("produce", self.topic, input="1\n")

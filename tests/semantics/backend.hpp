@@ -61,6 +61,7 @@ struct topic_options {
   std::optional<std::uint64_t> segment_bytes = std::nullopt;
   std::optional<std::uint64_t> retention_bytes = std::nullopt;
   std::optional<milliseconds> retention_time = std::nullopt;
+  bool compacted = false;  // as soon and as much as it can be
 };
 
 /// What a call came to. In Kafka `fenced` has many names: CommitFailed, IllegalGeneration, UnknownMemberId, RebalanceInProgress
@@ -149,6 +150,7 @@ struct group_view {
 enum class ability {
   delete_records,
   retain,
+  compact,
   find_times,
   describe_groups,
   static_members,

@@ -177,6 +177,10 @@ inline servant::answer_function answers(const std::string& address, const std::s
                              ? leat::forever
                              : std::chrono::nanoseconds(milliseconds(about.at(4).get<std::int64_t>()));
       admin.create_topic(name, o);
+      if (about.at(5).get<bool>()) {
+        leat::kafka::alter_configuration(*admin.store().cluster(), name,
+                                         {{"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0"}});
+      }
       return {};
     }
     if (verb == "offsets") {
@@ -229,7 +233,7 @@ class kafka_backend final : public backend {
     const auto number = [](const auto& n) { return n ? json(*n) : json(); };
     admin_.call("create topic",
                 {name, options.partitions, number(options.segment_bytes), number(options.retention_bytes),
-                 options.retention_time ? json(options.retention_time->count()) : json()});
+                 options.retention_time ? json(options.retention_time->count()) : json(), options.compacted});
   }
   std::unique_ptr<producer> make_producer(const std::string& topic) override {
     return std::make_unique<kafka_side::producer>(servers_, prefix_ + topic);
@@ -290,6 +294,7 @@ class kafka_backend final : public backend {
     switch (what) {
       case ability::delete_records: return "the mock cluster of librdkafka 2.0.2 cannot delete records";
       case ability::retain: return "the mock cluster of librdkafka 2.0.2 has no retention by segments";
+      case ability::compact: return "the mock cluster of librdkafka 2.0.2 has no compaction";
       case ability::find_times: return "the mock cluster of librdkafka 2.0.2 finds no offsets for times";
       case ability::describe_groups: return "the mock cluster of librdkafka 2.0.2 does not describe groups";
       case ability::static_members: return "the mock cluster of librdkafka 2.0.2 knows no static members";

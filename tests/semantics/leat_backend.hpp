@@ -193,7 +193,9 @@ class leat_backend final : public backend {
   milliseconds shortest_interval() const override { return milliseconds(300); }
   milliseconds moment() const override { return milliseconds(2); }
 
-  std::string cannot(ability) const override { return {}; }
+  std::string cannot(ability what) const override {
+    return what == ability::compact ? "leat has no compaction" : std::string();
+  }
 
  private:
   leat_tests::shared_place place_;
