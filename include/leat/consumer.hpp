@@ -81,6 +81,7 @@ class consumer {
       std::swap(log_, other.log_);
       std::swap(opened_, other.opened_);
       std::swap(state_, other.state_);
+      std::swap(generation_, other.generation_);
     }
     return *this;
   }

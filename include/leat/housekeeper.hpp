@@ -10,6 +10,7 @@
 #pragma once
 
 #include <leat/admin.hpp>
+#include <leat/os/clock.hpp>
 
 #include <chrono>
 #include <condition_variable>
@@ -47,7 +48,7 @@ class housekeeper {
       lock.unlock();
       round();
       lock.lock();
-      stopped_.wait_for(lock, interval, [this] { return stopping_; });
+      stopped_.wait_until(lock, os::later(std::chrono::steady_clock::now(), interval), [this] { return stopping_; });
     }
   }
 

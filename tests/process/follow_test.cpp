@@ -176,4 +176,32 @@ TEST_CASE("a batch stays as it is bit for bit while retention passes over it man
   CHECK(files_of(log).segments <= keep + 3);
 }
 
+TEST_CASE("a consumer that is made while a partition is added reads that one, too") {
+  watchdog dog;
+  shared_place place;
+  const auto store = leat::store::open(place.store());
+  bool ended = false;
+  for (unsigned k = 0; !ended; ++k) {
+    INFO("a partition is added at system call " << k << " of the consumer");
+    const std::string name = "t" + std::to_string(k);
+    const auto log = store.topic<int>(name, {.partitions = 2});
+    leat::producer out{log};
+    for (const std::uint32_t id : {0, 1}) out.send(0, {.partition = id}).value();  // so that each has a segment to open
+    traced_child reader([&] {
+      const auto mine = leat::store::open(place.store()).topic<int>(name);
+      traced_child::mark();
+      leat::consumer in{mine};
+      traced_child::mark();
+      expect(in.poll(std::chrono::seconds(60)).size() == 1, "the record in the added partition is missing");
+    });
+    reader.to_mark();
+    for (unsigned i = 0; i < k && !ended; ++i) ended = reader.to_system_call() != traced_child::state::stepping;
+    leat::admin{store}.add_partitions(name, 3);
+    while (!ended && reader.to_system_call() == traced_child::state::stepping) {
+    }
+    out.send(1, {.partition = 2}).value();
+    REQUIRE_NOTHROW(reader.let_go());
+  }
+}
+
 }  // namespace process_follow

@@ -132,4 +132,38 @@ TEST_CASE("a child that opens the store anew is a process like any other") {
   CHECK(values_of(topic) == strings{"parent", "child", "parent again"});
 }
 
+TEST_CASE("a consumer that the child assigns to one of the parent's is the child's") {
+  auto temporary = leat_tests::temporary_store::in_shared_memory();
+  const auto topic = temporary.store.topic<std::string>("t");
+  leat::producer{topic}.send("value").value();
+  const leat::consumer_options options{
+      .auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false};
+  leat::consumer in{topic, options};
+  CHECK(in_child([&] {
+          const auto mine = leat::store::open(temporary.path()).topic<std::string>("t");
+          auto other = options;
+          other.group = "child";
+          in = leat::consumer<std::string>{mine, other};
+          const auto read = in.poll(std::chrono::seconds(60)).size();
+          return std::to_string(read) + ", " + name_of(in.commit().error());
+        }) == "1, " + name_of(leat::errc::ok));
+  CHECK(in.poll(std::chrono::seconds(60)).size() == 1);
+}
+
+TEST_CASE("what the parent's producer has appended is counted once") {
+  auto temporary = leat_tests::temporary_store::in_shared_memory();
+  const auto topic = temporary.store.topic<std::string>("t");
+  const auto appended = [&] { return topic.describe().partitions[0].bytes_appended; };
+  std::optional<leat::producer<std::string>> out(std::in_place, topic);
+  out->send("value").value();
+  const auto before = appended();
+  CHECK(in_child([&] {
+          out.reset();
+          return std::string("done");
+        }) == "done");
+  CHECK(appended() == before);
+  out.reset();
+  CHECK(appended() > before);
+}
+
 }  // namespace unit_fork

@@ -654,6 +654,35 @@ TEST_CASE("a poll in a callback reads and what it read is not read again") {
   CHECK(in.owned().size() == 1);
 }
 
+TEST_CASE("what a poll in a callback has read is not read again also where another topic was deleted during a wait") {
+  auto temporary = temporary_store::in_process();
+  (void)make_topic(temporary, 1, "deleted");
+  const auto topic = make_topic(temporary);
+  member in{temporary.store, of_group()};
+  ints inner;
+  in.subscribe({"deleted", "t"}, {.assigned = {},
+                                  .revoked = {},
+                                  .lost = [&](auto) {
+                                    send(topic, 0, 3);
+                                    inner = values(in.poll());
+                                  }});
+  REQUIRE(poll_until({&in}, [&] { return in.owned().size() == 2; }));
+  std::atomic<bool> waiting{false};
+  std::thread deleter([&] {
+    while (!waiting) std::this_thread::yield();
+    (void)temporary.store.remove_topic("deleted");
+  });
+  waiting = true;
+  ints outer;
+  while (inner.empty()) {
+    for (const auto& record : in.poll(10s)) outer.push_back(record.value());
+  }
+  deleter.join();
+  for (const auto& record : in.poll()) outer.push_back(record.value());
+  CHECK(inner == ints{0, 1, 2});
+  CHECK(outer.empty());
+}
+
 // --- leaving, moving, changing ---
 
 TEST_CASE("a member that has unsubscribed reads nothing until it subscribes again") {

@@ -68,4 +68,23 @@ TEST_CASE("a housekeeper ends at once though its next round is a day away") {
   const leat::housekeeper keeper(temporary.store, 24h);
 }
 
+TEST_CASE("a housekeeper whose next round is never to come makes one") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  (void)temporary.store.topic<std::string>("damaged");
+  std::ofstream(temporary.file("topics/damaged/topic"), std::ios::binary | std::ios::in | std::ios::out) << "nonsense";
+  const leat::admin admin{temporary.store};
+  std::atomic<int> told{0};
+  const auto tell = [&](const leat::error&) { ++told; };
+  int in_one_round = 0;
+  {
+    const leat::housekeeper keeper(temporary.store, 24h, tell);
+    CHECK(comes_true([&] { return told > 0; }));
+  }
+  in_one_round = told.exchange(0);
+  const leat::housekeeper keeper(temporary.store, leat::forever, tell);
+  CHECK(comes_true([&] { return told >= in_one_round; }));
+  for (int i = 0; i < 100; ++i) (void)admin.clean();  // as much as in a hundred rounds
+  CHECK(told == in_one_round);
+}
+
 }  // namespace unit_housekeeper

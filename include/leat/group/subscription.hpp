@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -117,8 +118,8 @@ class topic_filter {
   };
 
   static regex_t* compiled(const std::string& expression, const std::string& place) {
-    char why[256] = "a zero byte follows";
-    const std::size_t zero = expression.find('\0');
+    char why[256] = "a zero byte or a line feed follows";  // members tell each other lines
+    const std::size_t zero = expression.find_first_of(std::string_view("\0\n", 2));
     if (const char* const refused = reason_to_refuse(expression)) {
       std::snprintf(why, sizeof why, "%s", refused);
     } else if (zero == std::string::npos) {

@@ -65,8 +65,8 @@ class appender {
   }
 
   ~appender() {
-    count();
     if (os::fork_generation() != generation_) return;
+    count();
     try {
       (void)flush();
     } catch (const error&) {

@@ -74,11 +74,12 @@ class reader {
 
   /// Reads all partitions of a topic, also those that are added to it: these from their beginning.
   void follow(const std::shared_ptr<topic_log>& log) {
+    const std::uint32_t seen = log->revision().observe();  // before the count: what is added meanwhile is found later
     std::vector<std::uint32_t> all(log->refresh());
     for (std::uint32_t id = 0; id < all.size(); ++id) all[id] = id;
     assign(log, all);
     following_ = log;
-    following_revision_ = log->revision().observe();
+    following_revision_ = seen;
   }
 
   /// These partitions of a topic, and nothing else. New ones begin where the reset policy says, from now.
@@ -180,8 +181,7 @@ class reader {
     release();
     if (attending != nullptr) {
       const bool due = std::exchange(kept_vigil_, false) && clock::now() >= attending->due();
-      if (const errc failure = attending->attend(due); failure != errc::ok) return failure;
-      release();  // a callback may have polled
+      if (const errc failure = attend(*attending, due); failure != errc::ok) return failure;
     }
     if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
       follow_further();
@@ -385,13 +385,16 @@ class reader {
     following_revision_ = seen;
   }
 
+  errc attend(attendant& attending, bool due) {
+    const errc failure = attending.attend(due);
+    release();  // a callback may have polled: that is its own
+    return failure;
+  }
+
   [[gnu::noinline]] errc wait(std::chrono::nanoseconds timeout, attendant* attending) {
     spin();  // before the clock, whose reading takes a fifth of the time in which an answer may come
     if (const errc outcome = collect(); outcome != errc::ok || !parts_.empty()) return outcome;
-    const clock::time_point begin = clock::now();
-    const clock::time_point deadline = timeout > clock::time_point::max() - begin
-                                           ? clock::time_point::max()
-                                           : begin + std::chrono::duration_cast<clock::duration>(timeout);
+    const clock::time_point deadline = os::later(clock::now(), timeout);
     for (int looks = 1;;) {
       if (options_.wait == wait_strategy::spin || looks < looks_before_sleep) {
         ++looks;
@@ -407,7 +410,7 @@ class reader {
       for (const auto& log : logs_) {
         if (log->closed()) [[unlikely]]
           return attending == nullptr ? fail(errc::closed, log->path(), "the topic was deleted")
-                                      : attending->attend(false);
+                                      : attend(*attending, false);
       }
       if (following_ != nullptr && following_->revision().observe() != following_revision_) [[unlikely]]
         follow_further();
@@ -415,8 +418,7 @@ class reader {
       if (attending != nullptr) {
         const bool due = now >= attending->due();
         if (due || attending->stirred()) {
-          if (const errc failure = attending->attend(due); failure != errc::ok) return failure;
-          release();
+          if (const errc failure = attend(*attending, due); failure != errc::ok) return failure;
         }
       }
       if (now >= deadline) return errc::ok;
