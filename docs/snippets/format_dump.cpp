@@ -155,7 +155,7 @@ std::string dump_of_a_store() {
   d.bytes(48, 12, "slot_count 170; reserved");
   d.bytes(60, 4, "checksum of the 60 bytes before", true);
   d.bytes(128, 16, "base_offset 0; abandoned 0");
-  d.bytes(144, 8, "largest_timestamp: not known");
+  d.bytes(144, 16, "largest_timestamp: not known; base_check");
   d.bytes(256, 8, "data_tail 5760: the first chunk is 256 bytes");
   d.bytes(4096, 8, "slot 0: compact, 5 bytes of value, at 0x2b0 * 8 = 0x1580");
   d.bytes(4104, 8, "slot 1: full, 0x7 * 8 = 56 bytes, at 0x2b2 * 8 = 0x1590");

@@ -112,6 +112,8 @@ TEST_CASE("an offset that no segment's base leads to is damage and not out of ra
   s.set(s.file(0), 128, 0);
 
   s.set(s.file(2), 128, std::uint64_t{1} << 40);
+  CHECK(s.read(s.segments[2].base_offset + 1).failure->path() == s.file(2));
+  s.set(s.file(2), 152, ~(std::uint64_t{1} << 40));
   const auto beyond = s.read(s.segments[2].base_offset + 1);
   REQUIRE(beyond.failure.has_value());
   CHECK(beyond.failure->code() == errc::corrupt);

@@ -74,6 +74,7 @@ std::string segment_file(std::uint64_t sequence, std::uint64_t base, const std::
                     little_endian(segment_bytes, 8) + little_endian(slot_count, 8) + little_endian(0, 4));
   std::string header = padded(identity, 128) + little_endian(base, 8);
   header = padded(header, 144) + little_endian(~std::uint64_t{0}, 8);  // nobody has looked at the timestamps
+  header += little_endian(~base, 8);
   header = padded(header, 256) + little_endian(data_begin + data.size(), 8);
   return padded(padded(padded(header, 4096) + slots, data_begin) + data, segment_bytes);
 }
@@ -201,6 +202,7 @@ TEST_CASE("what leat writes are the bytes that are written by hand") {
                       little_endian(0, 4)));
   CHECK(number_at(segment, 128, 8) == 0);
   CHECK(number_at(segment, 144, 8) == ~std::uint64_t{0});  // largest timestamp: not asked for yet
+  CHECK(number_at(segment, 152, 8) == ~std::uint64_t{0});
   const std::uint64_t begin = (4096 + slots * 8 + 63) / 64 * 64;
   CHECK(number_at(segment, 256, 8) >= begin + 16 + 64 + 32);
   CHECK(number_at(segment, 4096, 8) == (std::uint64_t{1} << 56 | std::uint64_t{5} << 32 | begin / 8));

@@ -40,6 +40,7 @@ TEST_CASE("the tail of a segment's data is on a cache line of its own and what i
   CHECK(offsetof(segment_header, base_offset) == 128);
   CHECK(offsetof(segment_header, abandoned) == 136);
   CHECK(offsetof(segment_header, largest_timestamp) == 144);
+  CHECK(offsetof(segment_header, base_check) == 152);
   CHECK(offsetof(segment_header, data_tail) == 256);
   CHECK(sizeof(segment_header) == 384);
 }

@@ -660,9 +660,7 @@ TEST_CASE("what a poll in a callback has read is not read again also where anoth
   const auto topic = make_topic(temporary);
   member in{temporary.store, of_group()};
   ints inner;
-  in.subscribe_pattern(".*", {.assigned = {},
-                              .revoked = {},
-                              .lost = [&](auto) {
+  in.subscribe_pattern(".*", {.assigned = {}, .revoked = {}, .lost = [&](auto) {
                                 send(topic, 0, 3);
                                 inner = values(in.poll());
                               }});

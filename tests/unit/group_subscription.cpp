@@ -42,7 +42,8 @@ TEST_CASE("what is no regular expression is refused, with the place and the reas
   CHECK_THAT(message_of([] { pattern("a["); }), ContainsSubstring("/store/topics: \"a[\" is no regular expression: "));
   CHECK_THAT(message_of([] { pattern(std::string("a\0b", 3)); }), ContainsSubstring("a zero byte"));
   // Members write their subscriptions into lines.
-  CHECK_THAT(message_of([] { pattern("(a\n|b)"); }), ContainsSubstring("\"(a\" is no regular expression: a zero byte or a line feed"));
+  CHECK_THAT(message_of([] { pattern("(a\n|b)"); }),
+             ContainsSubstring("\"(a\" is no regular expression: a zero byte or a line feed"));
 }
 
 TEST_CASE("a filter that is moved takes its pattern along") {

@@ -53,6 +53,7 @@ struct far_on {
     identity.replace(offsetof(leat::format::segment_identity, sequence), 8, little_endian(sequence, 8));
     poke(made, 0, identity + little_endian(leat_tests::slow_crc32c(identity), 4));
     poke(made, offsetof(leat::format::segment_header, base_offset), little_endian(base, 8));
+    poke(made, offsetof(leat::format::segment_header, base_check), little_endian(~base, 8));
     std::filesystem::rename(made, folder + leat::storage::segment_name{0, sequence}.text());
     const std::uint64_t words = leat::format::page_bytes;
     poke(folder + "topic", words + offsetof(leat::format::partition_words, begun), little_endian(sequence + 1, 8));

@@ -41,7 +41,7 @@ void begin_by_hand(const partition_files& files, std::uint64_t sequence, std::ui
   make_segment(files.partition(), sequence);
   pinned_segment segment;
   REQUIRE(files.partition().open(sequence, access::read_write, segment) == opened::pinned);
-  segment->base_offset().settle(base);
+  segment->begin_at(base);
   files.partition().begun().raise(sequence + 1);
 }
 

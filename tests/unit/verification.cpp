@@ -157,6 +157,8 @@ TEST_CASE("a seal in the middle of a segment is found by what stands behind it")
 TEST_CASE("a base offset that does not follow is found") {
   const sample s;
   poke(s.path(1), 128, little_endian(s.segments[1].base_offset + 1, 8));
+  CHECK_THAT(s.found().what, ContainsSubstring("a damaged one"));
+  poke(s.path(1), 152, little_endian(~(s.segments[1].base_offset + 1), 8));
   const auto all = s.verify();
   REQUIRE_FALSE(all.empty());
   CHECK(all[0].path == s.path(1));

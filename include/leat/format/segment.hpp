@@ -63,12 +63,14 @@ struct segment_header {
   std::uint64_t base_offset;
   std::uint64_t abandoned;          // 1 once the file has lost its name: whoever keeps a mapping may drop it
   std::uint64_t largest_timestamp;  // of its records, once it is sealed and somebody has looked; ~0 before
-  std::uint64_t padding_2[13];
+  std::uint64_t base_check;         // ~base_offset, so that a damaged one is not taken for another
+  std::uint64_t padding_2[12];
   std::uint64_t data_tail;
   std::uint64_t padding_3[15];
 };
 static_assert(offsetof(segment_header, base_offset) == 128);
 static_assert(offsetof(segment_header, largest_timestamp) == 144);
+static_assert(offsetof(segment_header, base_check) == 152);
 static_assert(offsetof(segment_header, data_tail) == 256);
 static_assert(sizeof(segment_header) == 384);
 

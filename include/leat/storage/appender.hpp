@@ -469,7 +469,7 @@ class appender {
       pinned_segment next = std::exchange(next_, pinned_segment());
       switch (next ? partition::opened::pinned : partition_.open(next_sequence, os::access::read_write, next)) {
         case partition::opened::pinned:
-          next->base_offset().settle(next_base);        // S4
+          next->begin_at(next_base);                    // S4
           partition_.begun().raise(next_sequence + 1);  // S5
           leave(left);
           adopt(std::move(next), next_base);
@@ -501,7 +501,7 @@ class appender {
       switch (partition_.open(last, os::access::read_write, found)) {
         case partition::opened::pinned: {
           if (begun == 0) {
-            found->base_offset().settle(0);
+            found->begin_at(0);
             partition_.begun().raise(1);
           }
           const std::uint64_t base = partition_.base_of(found);

@@ -160,10 +160,9 @@ class partition {
 
   /// Offset of the first slot of a segment that has begun. Throws corrupt where it has none.
   std::uint64_t base_of(const pinned_segment& begun) const {
-    const std::uint64_t base = begun->base_offset().observe();
-    if (base != sync::settled_word::unset) return base;
+    if (begun->has_base()) return begun->base_offset().observe();
     throw error(errc::corrupt, topic_.directory->path(name(begun.sequence())),
-                "a segment that has begun has no base offset");
+                "a segment that has begun has no base offset, or a damaged one");
   }
 
   std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }

@@ -108,7 +108,7 @@ class partition_recovery {
     if (!std::binary_search(names_.begin(), names_.end(), sequence)) return nullptr;
     std::shared_ptr<const segment> s = partition_.map_if_segment(partition_.name(sequence));
     if (s == nullptr || !partition_.defect(*s, sequence).empty()) return nullptr;
-    return s->base_offset().observe() == sync::settled_word::unset ? nullptr : s;
+    return s->has_base() ? s : nullptr;
   }
 
   /// Where the check begins: the segment with the last record below the mark; where there is none, the first.

@@ -51,8 +51,8 @@ inline std::optional<std::string> retire_expired(partition& p) {
       if (p.start_sequence().observe() != start) continue;  // another retired further
       return std::nullopt;                                  // damaged: keep what there is
     }
+    if (!next->has_base()) return std::nullopt;  // damaged likewise: it has begun
     const std::uint64_t next_base = next->base_offset().observe();
-    if (next_base == sync::settled_word::unset) return std::nullopt;  // damaged likewise: it has begun
     if (!by_bytes) {
       pinned_segment oldest;
       if (p.open(start, os::access::read_write, oldest) != partition::opened::pinned) {

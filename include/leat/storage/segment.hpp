@@ -31,6 +31,16 @@ class segment {
   }
   sync::data_tail data_tail() const noexcept { return sync::data_tail(header().data_tail); }
   sync::settled_word base_offset() const noexcept { return sync::settled_word(header().base_offset); }
+  /// S4. All who do it have the same offset.
+  void begin_at(std::uint64_t base) const noexcept {
+    sync::settled_word(header().base_check).settle(~base);
+    base_offset().settle(base);
+  }
+  /// Otherwise it has not begun, or its base offset is damaged.
+  bool has_base() const noexcept {
+    const std::uint64_t base = base_offset().observe();
+    return base != sync::settled_word::unset && sync::settled_word(header().base_check).observe() == ~base;
+  }
   sync::flag abandoned() const noexcept { return sync::flag(header().abandoned); }
 
   std::byte* bytes() const noexcept { return mapping_.data(); }

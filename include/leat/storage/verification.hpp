@@ -140,8 +140,8 @@ inline void verify(partition& p, std::vector<finding>& findings) {
       continue;
     }
     const std::uint64_t base = s->base_offset().observe();
-    if (base == sync::settled_word::unset) {
-      findings.push_back({path, "a segment that has begun has no base offset", errc::corrupt});
+    if (!s->has_base()) {
+      findings.push_back({path, "a segment that has begun has no base offset, or a damaged one", errc::corrupt});
       expected_base.reset();
       continue;
     }
