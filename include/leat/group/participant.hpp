@@ -96,6 +96,7 @@ class participant final : public storage::attendant {
     subscription_ = std::move(next);
     subscribed_ = true;
     replaced_ = false;
+    has_joined_ = false;
   }
 
   /// Leaves the group. What it has is committed first where auto commit is on.
@@ -112,12 +113,11 @@ class participant final : public storage::attendant {
     if (!subscribed_ || busy_) return errc::ok;
     const guard working(busy_);
     const std::int64_t now = os::monotonic_coarse();
-    if (member_ == nullptr) join(now);
+    if (member_ == nullptr && !join(now)) return fail_replaced();
     if (!member_->is_current() || group_->closed().is_set()) [[unlikely]] {
       replaced_ = member_->is_replaced();
       lose();
-      if (replaced_) return fail_replaced();
-      join(now);
+      if (replaced_ || !join(now)) return fail_replaced();
     }
     // The coarse clock has ticked, every few milliseconds. Who has slept until due() may be here before it has.
     if (now != polled_ || due) {
@@ -230,7 +230,8 @@ class participant final : public storage::attendant {
 
   // --- joining and leaving ---
 
-  void join(std::int64_t now) {
+  /// False when it is replaced: it has been a member before, and another has its instance id meanwhile.
+  bool join(std::int64_t now) {
     for (;;) {
       group_ = group_files::open_or_create(store_, options_.group);
       if (!group_->writable()) {
@@ -246,26 +247,42 @@ class participant final : public storage::attendant {
         }
       }
       member_ = come_back(members, now);
+      if (replaced_) return false;
       if (member_ == nullptr) member_ = group_->join(profile_);
       if (member_ != nullptr) break;
     }
     agreed_generation_ = generation_ = none;
     topics_seen_ = none;
     polled_ = 0;
+    has_joined_ = true;
+    return true;
   }
 
   /// A static member takes its place again, and whoever had it is fenced. Null: it has none.
+  ///
+  /// That is for the first join of a subscription only: one that was ended, having stood still perhaps, is older than whoever
+  /// has the instance id since, and lives. It is the replaced one, and leaves the place alone.
   std::shared_ptr<member_file> come_back(const std::vector<std::shared_ptr<member_file>>& members, std::int64_t now) {
     if (profile_.instance.empty()) return nullptr;
+    const auto whose = has_joined_ ? member_file::whose::nobodys : member_file::whose::anybodys;
+    const auto is_taken = [&](const member_file& m) { return whose == member_file::whose::nobodys && m.has_lease(); };
     for (const auto& m : members) {
       member_profile before = m->profile();
       if (before.instance != profile_.instance) continue;
+      const std::uint64_t life = m->incarnation().observe();  // before the look, which is to be one at this life
+      replaced_ = is_taken(*m);
+      if (replaced_) return nullptr;
       std::string id = std::exchange(before.id, profile_.id);
-      if (before == profile_ && m->take_over(now)) {
+      if (before == profile_ && m->take_over(now, whose)) {
         profile_.id = std::move(id);
         return m;
       }
-      if (m->evict(m->incarnation().observe(), format::replaced)) group_->forget(*m);  // it comes back as somebody else
+      if (m->evict(life, format::replaced)) {  // it comes back as somebody else
+        group_->forget(*m);
+        continue;
+      }
+      replaced_ = is_taken(*m);  // by one who has come back since the look above
+      if (replaced_) return nullptr;
     }
     return nullptr;
   }
@@ -607,6 +624,7 @@ class participant final : public storage::attendant {
   bool subscribed_ = false;
   bool busy_ = false;
   bool replaced_ = false;
+  bool has_joined_ = false;  // with this subscription
 
   std::shared_ptr<group_files> group_;
   std::shared_ptr<member_file> member_;
