@@ -85,11 +85,12 @@ class participant final : public storage::attendant {
     }
   }
 
-  /// Replaces what it was subscribed to. The next poll joins.
+  /// Replaces what it was subscribed to. The next poll joins. What fails while it leaves comes out when it is done.
   void subscribe(std::vector<std::string> topics, bool is_pattern, rebalance_listener listener) {
     require_no_callback();
     subscription next(std::move(topics), is_pattern, *store_, open_topic_);
-    if (member_ != nullptr) leave();
+    all_of_it steps;
+    steps.take([&] { leave(); });  // and tells the listener of before
     listener_ = std::move(listener);
     profile_.is_pattern = is_pattern;
     profile_.subscription = next.filter().names();
@@ -97,13 +98,14 @@ class participant final : public storage::attendant {
     subscribed_ = true;
     replaced_ = false;
     has_joined_ = false;
+    steps.finish();
   }
 
-  /// Leaves the group. What it has is committed first where auto commit is on.
+  /// Leaves the group. What it has is committed first where auto commit is on. Reads nothing any more, whatever fails.
   void unsubscribe() {
     require_no_callback();
-    leave();
     subscribed_ = false;
+    leave();
   }
 
   // --- storage::attendant ---
@@ -222,6 +224,25 @@ class participant final : public storage::attendant {
     bool& busy_;
   };
 
+  /// Steps that are all to be taken, whatever fails. The first failure is thrown at the end.
+  class all_of_it {
+   public:
+    template <class Step>
+    void take(Step step) {
+      try {
+        step();
+      } catch (...) {
+        if (!thrown_) thrown_ = std::current_exception();
+      }
+    }
+    void finish() const {
+      if (thrown_) std::rethrow_exception(thrown_);
+    }
+
+   private:
+    std::exception_ptr thrown_;
+  };
+
   void require_no_callback() const {
     if (!busy_) return;
     throw error(errc::invalid_argument, store_->groups().path(options_.group),
@@ -287,7 +308,7 @@ class participant final : public storage::attendant {
     return nullptr;
   }
 
-  /// Gives everything up in good order.
+  /// Gives everything up in good order. It is no member any more behind it, also where it throws.
   void leave() {
     if (member_ == nullptr) return;
     if (os::fork_generation() != fork_generation_) {  // the child of a fork: the membership is its parent's
@@ -295,33 +316,31 @@ class participant final : public storage::attendant {
       return;
     }
     const guard working(busy_);
+    all_of_it steps;
     if (member_->is_current()) {
-      std::exception_ptr thrown;
-      try {
-        if (options_.enable_auto_commit) {
+      if (options_.enable_auto_commit) {
+        steps.take([&] {
           commit();
           acknowledge();
-        }
-        tell(listener_.revoked, owned());
-      } catch (...) {
-        thrown = std::current_exception();
+        });
       }
-      if (!member_->is_static()) {  // a static one may come back, and finds all as it was
-        const bool alone = is_alone();
-        for (const tenure& t : tenures_) {
-          if (alone) t.offsets->end(t.partition, t.epoch);
-          t.offsets->release(t.partition, t.epoch, member_->number());
-        }
-        if (member_->leave()) group_->forget(*member_);
-      }
-      if (thrown) {
-        reset();
-        std::rethrow_exception(thrown);
-      }
+      steps.take([&] { tell(listener_.revoked, owned()); });
+      if (!member_->is_static())
+        steps.take([&] { end_membership(); });  // a static one may come back, and finds all as it was
     } else {
-      tell(listener_.lost, owned());
+      steps.take([&] { tell(listener_.lost, owned()); });
     }
     reset();
+    steps.finish();
+  }
+
+  void end_membership() {
+    const bool alone = is_alone();
+    for (const tenure& t : tenures_) {
+      if (alone) t.offsets->end(t.partition, t.epoch);
+      t.offsets->release(t.partition, t.epoch, member_->number());
+    }
+    if (member_->leave()) group_->forget(*member_);
   }
 
   /// What it had belongs to others, or soon will.
