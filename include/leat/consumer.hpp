@@ -166,7 +166,7 @@ class consumer {
   /// Leaves the group, committing first where that is automatic; its partitions pass to others at once. (A static member
   /// keeps them until its session time-out.) Without a group: reads nothing any more.
   void close() {
-    if (state_->member) state_->member->unsubscribe();
+    if (state_->member) return state_->member->unsubscribe();  // which ends what it reads, too
     state_->reader.release();
     state_->reader.drop_all();
   }

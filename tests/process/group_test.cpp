@@ -314,6 +314,34 @@ TEST_CASE("a second member of the same instance id fences the first for good") {
   CHECK(s.admin().describe_group("g").members.size() == 2);
 }
 
+TEST_CASE("a static member that stood still, was ended and replaced meanwhile does not take its place back") {
+  watchdog dog;
+  const scene s(4);
+  shared<std::array<member_page, 3>> page;
+  auto options = with_instance("one", 1h);
+  options.max_poll_interval = 1s;
+  child stopped = s.member((*page)[0], options);
+  child other = s.member((*page)[1]);
+  wait_until("each has two", [&] {
+    return divided({(*page)[0].owned, (*page)[1].owned}, s.whole()) && std::popcount((*page)[0].owned.load()) == 2;
+  });
+  stopped.stop();
+  wait_until("the other has all", [&] { return (*page)[1].owned == s.whole(); });
+  options.max_poll_interval = GENERATE(1s, std::chrono::seconds(1h));
+  child successor = s.member((*page)[2], options);
+  wait_until("the successor has two", [&] { return std::popcount((*page)[2].owned.load()) == 2; });
+  const std::uint64_t its = (*page)[2].owned;
+  stopped.resume();
+  wait_until("the first knows", [&] { return (*page)[0].last_error == code(errc::fenced) || !stopped.running(); });
+  CHECK((*page)[0].owned == 0);
+  CHECK((*page)[0].lost == 2);
+  const std::uint64_t polls = (*page)[2].polls;
+  wait_until("the successor polls on", [&] { return (*page)[2].polls > polls + 20; });
+  CHECK((*page)[2].last_error == 0);
+  CHECK((*page)[2].owned == its);
+  CHECK(s.admin().describe_group("g").members.size() == 2);
+}
+
 // --- topics that come and go ----------------------------------------------------------------------------------------
 
 TEST_CASE("a topic deleted in use is lost to its members, who go on with the others") {

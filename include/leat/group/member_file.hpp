@@ -181,11 +181,15 @@ class member_file {
     sync::setting(header().last_poll).set(static_cast<std::uint64_t>(os::realtime_coarse()));
   }
 
-  /// A static member that comes back. False when its membership has ended meanwhile.
-  bool take_over(std::int64_t monotonic) {
+  enum class whose { anybodys, nobodys };
+
+  /// A static member that comes back: into the place of whoever has the lease, or only where nobody has it. False when its
+  /// membership has ended meanwhile, or is another's.
+  bool take_over(std::int64_t monotonic, whose place = whose::anybodys) {
     for (std::uint64_t step = 1;; ++step) {  // one who comes back as well, and was stopped, has locked a byte perhaps
       const std::uint64_t seen = observed_life();
       if (has_ended(seen) || !writable_) return false;
+      if (place == whose::nobodys && locks_.is_locked_by_another(seen)) return false;
       if (locks_.try_exclusive(seen + step) != os::lock_file::refusal::none) continue;
       polled(monotonic);  // before it counts: it is not stuck
       if (incarnation().pass(seen, seen + step)) {

@@ -85,24 +85,27 @@ class participant final : public storage::attendant {
     }
   }
 
-  /// Replaces what it was subscribed to. The next poll joins.
+  /// Replaces what it was subscribed to. The next poll joins. What fails while it leaves comes out when it is done.
   void subscribe(std::vector<std::string> topics, bool is_pattern, rebalance_listener listener) {
     require_no_callback();
     subscription next(std::move(topics), is_pattern, *store_, open_topic_);
-    if (member_ != nullptr) leave();
+    all_of_it steps;
+    steps.take([&] { leave(); });  // and tells the listener of before
     listener_ = std::move(listener);
     profile_.is_pattern = is_pattern;
     profile_.subscription = next.filter().names();
     subscription_ = std::move(next);
     subscribed_ = true;
     replaced_ = false;
+    has_joined_ = false;
+    steps.finish();
   }
 
-  /// Leaves the group. What it has is committed first where auto commit is on.
+  /// Leaves the group. What it has is committed first where auto commit is on. Reads nothing any more, whatever fails.
   void unsubscribe() {
     require_no_callback();
-    leave();
     subscribed_ = false;
+    leave();
   }
 
   // --- storage::attendant ---
@@ -112,12 +115,11 @@ class participant final : public storage::attendant {
     if (!subscribed_ || busy_) return errc::ok;
     const guard working(busy_);
     const std::int64_t now = os::monotonic_coarse();
-    if (member_ == nullptr) join(now);
+    if (member_ == nullptr && !join(now)) return fail_replaced();
     if (!member_->is_current() || group_->closed().is_set()) [[unlikely]] {
       replaced_ = member_->is_replaced();
       lose();
-      if (replaced_) return fail_replaced();
-      join(now);
+      if (replaced_ || !join(now)) return fail_replaced();
     }
     // The coarse clock has ticked, every few milliseconds. Who has slept until due() may be here before it has.
     if (now != polled_ || due) {
@@ -222,6 +224,25 @@ class participant final : public storage::attendant {
     bool& busy_;
   };
 
+  /// Steps that are all to be taken, whatever fails. The first failure is thrown at the end.
+  class all_of_it {
+   public:
+    template <class Step>
+    void take(Step step) {
+      try {
+        step();
+      } catch (...) {
+        if (!thrown_) thrown_ = std::current_exception();
+      }
+    }
+    void finish() const {
+      if (thrown_) std::rethrow_exception(thrown_);
+    }
+
+   private:
+    std::exception_ptr thrown_;
+  };
+
   void require_no_callback() const {
     if (!busy_) return;
     throw error(errc::invalid_argument, store_->groups().path(options_.group),
@@ -230,7 +251,8 @@ class participant final : public storage::attendant {
 
   // --- joining and leaving ---
 
-  void join(std::int64_t now) {
+  /// False when it is replaced: it has been a member before, and another has its instance id meanwhile.
+  bool join(std::int64_t now) {
     for (;;) {
       group_ = group_files::open_or_create(store_, options_.group);
       if (!group_->writable()) {
@@ -246,31 +268,47 @@ class participant final : public storage::attendant {
         }
       }
       member_ = come_back(members, now);
+      if (replaced_) return false;
       if (member_ == nullptr) member_ = group_->join(profile_);
       if (member_ != nullptr) break;
     }
     agreed_generation_ = generation_ = none;
     topics_seen_ = none;
     polled_ = 0;
+    has_joined_ = true;
+    return true;
   }
 
   /// A static member takes its place again, and whoever had it is fenced. Null: it has none.
+  ///
+  /// That is for the first join of a subscription only: one that was ended, having stood still perhaps, is older than whoever
+  /// has the instance id since, and lives. It is the replaced one, and leaves the place alone.
   std::shared_ptr<member_file> come_back(const std::vector<std::shared_ptr<member_file>>& members, std::int64_t now) {
     if (profile_.instance.empty()) return nullptr;
+    const auto whose = has_joined_ ? member_file::whose::nobodys : member_file::whose::anybodys;
+    const auto is_taken = [&](const member_file& m) { return whose == member_file::whose::nobodys && m.has_lease(); };
     for (const auto& m : members) {
       member_profile before = m->profile();
       if (before.instance != profile_.instance) continue;
+      const std::uint64_t life = m->incarnation().observe();  // before the look, which is to be one at this life
+      replaced_ = is_taken(*m);
+      if (replaced_) return nullptr;
       std::string id = std::exchange(before.id, profile_.id);
-      if (before == profile_ && m->take_over(now)) {
+      if (before == profile_ && m->take_over(now, whose)) {
         profile_.id = std::move(id);
         return m;
       }
-      if (m->evict(m->incarnation().observe(), format::replaced)) group_->forget(*m);  // it comes back as somebody else
+      if (m->evict(life, format::replaced)) {  // it comes back as somebody else
+        group_->forget(*m);
+        continue;
+      }
+      replaced_ = is_taken(*m);  // by one who has come back since the look above
+      if (replaced_) return nullptr;
     }
     return nullptr;
   }
 
-  /// Gives everything up in good order.
+  /// Gives everything up in good order. It is no member any more behind it, also where it throws.
   void leave() {
     if (member_ == nullptr) return;
     if (os::fork_generation() != fork_generation_) {  // the child of a fork: the membership is its parent's
@@ -278,33 +316,31 @@ class participant final : public storage::attendant {
       return;
     }
     const guard working(busy_);
+    all_of_it steps;
     if (member_->is_current()) {
-      std::exception_ptr thrown;
-      try {
-        if (options_.enable_auto_commit) {
+      if (options_.enable_auto_commit) {
+        steps.take([&] {
           commit();
           acknowledge();
-        }
-        tell(listener_.revoked, owned());
-      } catch (...) {
-        thrown = std::current_exception();
+        });
       }
-      if (!member_->is_static()) {  // a static one may come back, and finds all as it was
-        const bool alone = is_alone();
-        for (const tenure& t : tenures_) {
-          if (alone) t.offsets->end(t.partition, t.epoch);
-          t.offsets->release(t.partition, t.epoch, member_->number());
-        }
-        if (member_->leave()) group_->forget(*member_);
-      }
-      if (thrown) {
-        reset();
-        std::rethrow_exception(thrown);
-      }
+      steps.take([&] { tell(listener_.revoked, owned()); });
+      if (!member_->is_static())
+        steps.take([&] { end_membership(); });  // a static one may come back, and finds all as it was
     } else {
-      tell(listener_.lost, owned());
+      steps.take([&] { tell(listener_.lost, owned()); });
     }
     reset();
+    steps.finish();
+  }
+
+  void end_membership() {
+    const bool alone = is_alone();
+    for (const tenure& t : tenures_) {
+      if (alone) t.offsets->end(t.partition, t.epoch);
+      t.offsets->release(t.partition, t.epoch, member_->number());
+    }
+    if (member_->leave()) group_->forget(*member_);
   }
 
   /// What it had belongs to others, or soon will.
@@ -607,6 +643,7 @@ class participant final : public storage::attendant {
   bool subscribed_ = false;
   bool busy_ = false;
   bool replaced_ = false;
+  bool has_joined_ = false;  // with this subscription
 
   std::shared_ptr<group_files> group_;
   std::shared_ptr<member_file> member_;
