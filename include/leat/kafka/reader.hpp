@@ -58,6 +58,7 @@ class reader {
       : cluster_(std::move(of)),
         options_(std::move(options)),
         context_(std::make_unique<callback_context>(client_context{cluster_->options().log}, this)),
+        may_be_cooperative_(conf.get("partition.assignment.strategy").find("cooperative") != std::string::npos),
         client_(RD_KAFKA_CONSUMER, with_callbacks(std::move(conf)), cluster_->servers(), context_.get()),
         next_auto_commit_(clock::now() + interval()) {
     require(rd_kafka_poll_set_consumer(client_.get()), cluster_->servers());
@@ -304,13 +305,21 @@ class reader {
   /// anything, not even nothing (its issue 4312). It should be about to: it is waited for, a little.
   bool is_destructible() {
     constexpr int mended = 0x02030000;
-    if (!member_ || assigned_ || rd_kafka_version() >= mended) return true;
+    if (!member_ || !may_be_cooperative_ || rd_kafka_version() >= mended) return true;
     const clock::time_point deadline = clock::now() + longest_wait;
-    while (!assigned_ && is_cooperative() && clock::now() < deadline) {
+    while (is_being_let_in() && clock::now() < deadline &&
+           rd_kafka_fatal_error(client_.get(), nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
       (void)message_ptr(rd_kafka_consumer_poll(client_.get(), 10));
     }
-    (void)rd_kafka_unsubscribe(client_.get());  // so that it is not let in while it leaves
-    return assigned_ || !is_cooperative();
+    if (assigned_) return true;
+    // What has no id yet is not let in any more. What has one, and has asked to be let in, may still be: librdkafka unsubscribes
+    // it when that is answered.
+    (void)rd_kafka_unsubscribe(client_.get());
+    return !is_being_let_in();
+  }
+  /// Its id comes with the group's first answer, before it is let in; the protocol when it is.
+  bool is_being_let_in() const {
+    return !assigned_ && (is_cooperative() || !member_id().empty());
   }
 
   void rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions) noexcept {
@@ -652,6 +661,7 @@ class reader {
   } postponed_;  // came behind records, which were handed out first
   std::exception_ptr thrown_;
   errc fatal_ = errc::ok;
+  const bool may_be_cooperative_;  // as the assignors have it that it knows
   bool member_ = false;
   bool assigned_ = false;  // the group has once said what is its
   bool closed_ = false;
