@@ -528,6 +528,7 @@ class mirror_to_kafka {
     }
     if (fault_) return;
     if (m.offset >= 0 && m.offset != r.next.kafka) misplaced(r, m.offset);
+    if (fault_) return;  // it is not where it belongs: nothing behind it counts
     ++r.next.leat;
     ++r.next.kafka;
     ++r.records;
