@@ -130,6 +130,81 @@ TEST_CASE("what a listener throws comes out of the poll and the partitions are t
   CHECK(leat_tests::code_of([&] { in.subscribe({"t"}); }) == errc::closed);
 }
 
+TEST_CASE("a subscription that is refused leaves the one before and its listener") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::consumer<std::string> in{p.store, {.group = "g", .session_timeout = 10s}};
+  std::string told;
+  const auto tells = [&](const std::string& who) {
+    return leat::rebalance_listener{
+        .assigned = [&told, who](std::span<const leat::topic_partition>) { told += who; },
+        .revoked = nullptr,
+        .lost = nullptr,
+    };
+  };
+  CHECK(leat_tests::code_of([&] { in.subscribe_pattern("(", tells("refused")); }) == errc::invalid_argument);
+  CHECK(in.member_id().empty());
+  in.subscribe({"t"}, tells("first"));
+  CHECK(leat_tests::code_of([&] { in.subscribe_pattern("(", tells("refused")); }) == errc::invalid_argument);
+  for (int polls = 0; polls < 600 && told.empty(); ++polls) (void)in.poll(100ms);
+  CHECK(told == "first");
+}
+
+TEST_CASE("a consumer with partitions of its own cannot subscribe and goes on") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer in{topic,
+                           {.partitions = {{0}},
+                            .auto_offset_reset = leat::offset_reset::earliest,
+                            .group = "g",
+                            .enable_auto_commit = false}};
+  CHECK(leat_tests::code_of([&] { in.subscribe({"t"}); }) == errc::invalid_argument);
+  CHECK(leat_tests::code_of([&] { in.subscribe_pattern("t"); }) == errc::invalid_argument);
+  CHECK(leat_tests::code_of([&] { in.unsubscribe(); }) == errc::invalid_argument);
+  CHECK(in.owned().empty());
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  CHECK(in.commit());
+  CHECK(in.committed(0) == leat::committed_offset{1, ""});
+
+  leat::kafka::consumer alone{topic};
+  CHECK(leat_tests::code_of([&] { alone.unsubscribe(); }) == errc::invalid_argument);
+}
+
+TEST_CASE("a listener cannot subscribe, leave or poll and its consumer goes on") {
+  place p;
+  const auto topic = p.topic<std::string>("t");
+  leat::kafka::producer out{topic};
+  (void)out.send("v").value();
+  leat::kafka::consumer<std::string> in{p.store,
+                                        {.auto_offset_reset = leat::offset_reset::earliest,
+                                         .group = "g",
+                                         .session_timeout = 10s,
+                                         .enable_auto_commit = false}};
+  std::vector<errc> codes;
+  const auto tries = [&](std::span<const leat::topic_partition>) {
+    codes.push_back(leat_tests::code_of([&] { in.subscribe({"u"}); }));
+    codes.push_back(leat_tests::code_of([&] { in.subscribe_pattern("u"); }));
+    codes.push_back(leat_tests::code_of([&] { in.unsubscribe(); }));
+    codes.push_back(leat_tests::code_of([&] { (void)in.poll(0ns); }));
+    codes.push_back(leat_tests::code_of([&] { in.close(); }));
+    codes.push_back(in.commit().error());
+  };
+  std::vector<errc> expected(5, errc::invalid_argument);
+  expected.push_back(errc::ok);
+
+  in.subscribe({"t"}, {.assigned = tries, .revoked = tries, .lost = nullptr});
+  CHECK(read(in, 1) == std::vector<std::string>{"v"});
+  CHECK(codes == expected);
+  CHECK(in.owned() == std::vector<leat::topic_partition>{{"t", 0}});
+
+  codes.clear();
+  in.close();
+  CHECK(codes == expected);
+  CHECK(leat_tests::code_of([&] { in.subscribe({"t"}); }) == errc::closed);
+}
+
 TEST_CASE("properties make a consumer and those that leat does not know are librdkafka's") {
   place p;
   const auto topic = p.topic<std::string>("t");

@@ -6,6 +6,8 @@
 
 #include <leat/group/standalone.hpp>
 #include <leat/kafka/mirror.hpp>
+#include <leat/kafka/producer.hpp>
+#include <leat/kafka/store.hpp>
 #include <leat/leat.hpp>
 
 #include <chrono>
@@ -376,6 +378,46 @@ TEST_CASE("a record that the broker refuses is a dead letter, and those behind i
   run(here, to);
   CHECK(values_in(cluster) == expected);
   CHECK(here.raw_topic("dead").end_offset(0) == 1);
+}
+
+TEST_CASE("a stranger's record in a partition that is given up is no fault of the ones that are kept") {
+  leat_tests::mock_cluster cluster;
+  cluster.create_topic("t", 2);
+  const leat::store here = leat::store::in_process();
+  leat::producer out{here.topic<std::string>("t", {.partitions = 2})};
+  const auto send = [&](std::uint32_t p) { (void)out.send(leat::null, "x", {.partition = p}).value(); };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto step_until = [&](leat::kafka::mirror& m, const auto& holds) {
+    while (!holds(m.report()) && std::chrono::steady_clock::now() < deadline) m.step();
+    REQUIRE(holds(m.report()));
+  };
+  mirror_options to = options_for(cluster, mirror_direction::to_kafka);
+  to.follow = true;
+  to.dead_letter_topic = "dead";
+  leat::kafka::mirror m{here, to};
+  for (const std::uint32_t p : {0, 1}) send(p);
+  step_until(m, [](const auto& r) { return r.records == 2; });
+
+  constexpr std::uint32_t kept = 0;
+  constexpr std::uint32_t given = 1;
+  const auto there = leat::kafka::store::open(cluster.servers()).topic<std::string>("t", {.mode = leat::open_mode::open});
+  {
+    leat::kafka::producer strange{there};
+    (void)strange.send(std::string("strange"), {.partition = given}).value();
+  }
+  send(given);
+  m.step();  // hands it to librdkafka
+  while (there.end_offset(given) < 3 && std::chrono::steady_clock::now() < deadline) {
+  }
+  REQUIRE(there.end_offset(given) == 3);
+  leat::kafka::mirror other{here, to};
+  other.step();  // wants one of the partitions, which is given up before the acknowledgement is looked at
+  step_until(m, [](const auto& r) { return r.partitions == 1; });
+
+  constexpr std::int16_t produce = 0;
+  rd_kafka_mock_push_request_errors(cluster.get(), produce, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  send(kept);
+  step_until(m, [](const auto& r) { return r.dead_letters == 1; });
 }
 
 /// That a record is too large; and again, from a mirror that is asked to go on nevertheless.

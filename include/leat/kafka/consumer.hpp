@@ -92,16 +92,20 @@ class consumer {
   // --- groups ---
 
   /// Reads these topics with the group, from the next poll on; replaces what it was subscribed to. A topic that does not
-  /// exist is read once librdkafka has found it (topic.metadata.refresh.interval.ms).
+  /// exist is read once librdkafka has found it (topic.metadata.refresh.interval.ms). Throws invalid_argument: no group, partitions
+  /// in the options, or within a listener, which can neither subscribe, leave nor poll.
   void subscribe(const std::vector<std::string>& topics, rebalance_listener listener = {}) {
-    require_group();
+    require_membership();
     reader_->subscribe(topics, std::move(listener));
   }
   /// The same for topics whose whole name matches a regular expression (POSIX extended), also those that are created later.
   void subscribe_pattern(const std::string& expression, rebalance_listener listener = {}) {
     subscribe({"^(" + expression + ")$"}, std::move(listener));
   }
-  void unsubscribe() { reader_->unsubscribe(); }
+  void unsubscribe() {
+    require_membership();
+    reader_->unsubscribe();
+  }
 
   /// What it has of the group's partitions.
   std::vector<topic_partition> owned() const {
@@ -223,13 +227,19 @@ class consumer {
 
   consumer(const std::shared_ptr<cluster>& of, const consumer_options& options, const property_map& properties)
       : group_(options.group),
+        may_subscribe_(!options.group.empty() && !options.partitions),
         reader_(std::make_unique<reader>(of, options, configuration_of(options, *of, properties))) {
     reader_->align(leat::detail::alignment_of<Value>(), leat::detail::alignment_of<Key>());
   }
 
   void require_group() const {
     if (!group_.empty()) return;
-    throw error(errc::invalid_argument, reader_->of().servers(), "to subscribe or commit, a consumer needs a group");
+    throw error(errc::invalid_argument, reader_->of().servers(), "to commit, a consumer needs a group");
+  }
+  void require_membership() const {
+    if (may_subscribe_) return;
+    throw error(errc::invalid_argument, reader_->of().servers(),
+                "to subscribe, a consumer needs a group, and no partitions");
   }
   topic_partition named(const topic_partition& p) const { return {p.topic.empty() ? topic_ : p.topic, p.partition}; }
 
@@ -274,6 +284,7 @@ class consumer {
   static constexpr int most_doubts = 5;
 
   std::string group_;
+  bool may_subscribe_;
   std::string topic_;  // that it was made with
   bool follows_ = false;
   int missed_ = 0;  // looks in a row that have not found the topic

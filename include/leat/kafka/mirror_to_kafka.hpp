@@ -28,7 +28,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -133,6 +132,7 @@ class mirror_to_kafka {
   struct fault {
     rd_kafka_resp_err_t code;
     std::string text;
+    std::exception_ptr to_throw = nullptr;  // instead: nothing that another producer could get over
   };
 
   // --- partitions come and go ---
@@ -294,12 +294,13 @@ class mirror_to_kafka {
     return link_.is_same(r, next - 1, r.end - 1);
   }
 
+  static error unshared(const route& r, const std::string& strange) {
+    return error(errc::mismatched, where(r),
+                 "somebody else writes to Kafka's partition: " + strange +
+                     ". Records can be mirrored at least once there (option `shared`)");
+  }
   void require_shared(const route& r, const std::string& strange) {
-    if (!link_.options().shared) {
-      throw error(errc::mismatched, where(r),
-                  "somebody else writes to Kafka's partition: " + strange +
-                      ". Records can be mirrored at least once there (option `shared`)");
-    }
+    if (!link_.options().shared) throw unshared(r, strange);
     link_.tell(mirror_event::kind::shared, where(r) + ": somebody else writes there: " + strange + "; at least once");
   }
 
@@ -522,11 +523,12 @@ class mirror_to_kafka {
       if (fault_ && m.err == RD_KAFKA_RESP_ERR__FATAL) return;  // one behind that which was refused
       ++r.errors;
       if (m.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) r.poison = r.next.leat;
-      fault_ = fault{m.err, where(r) + ", offset " + std::to_string(r.next.leat) + ": " + rd_kafka_err2str(m.err)};
+      fault_ = fault{m.err, where(r) + ", offset " + std::to_string(r.next.leat) + ": " + rd_kafka_err2str(m.err), nullptr};
       return;
     }
     if (fault_) return;
     if (m.offset >= 0 && m.offset != r.next.kafka) misplaced(r, m.offset);
+    if (fault_) return;  // it is not where it belongs: nothing behind it counts
     ++r.next.leat;
     ++r.next.kafka;
     ++r.records;
@@ -540,8 +542,7 @@ class mirror_to_kafka {
       const std::string strange = "the record with offset " + std::to_string(r.next.leat) + " has become Kafka's " +
                                   std::to_string(offset) + ", expected " + std::to_string(r.next.kafka);
       if (!link_.options().shared) {
-        fault_ = fault{RD_KAFKA_RESP_ERR_INVALID_RECORD, ""};
-        stranger_ = [this, &r, strange] { require_shared(r, strange); };
+        fault_ = fault{RD_KAFKA_RESP_ERR_INVALID_RECORD, "", std::make_exception_ptr(unshared(r, strange))};
         return;
       }
       require_shared(r, strange);
@@ -555,7 +556,7 @@ class mirror_to_kafka {
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
       char text[512];
       const auto cause = rd_kafka_fatal_error(rk, text, sizeof text);
-      if (!fault_) fault_ = fault{cause, text};
+      if (!fault_) fault_ = fault{cause, text, nullptr};
     } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
       link_.away(std::string("waiting for Kafka: ") + reason);
     }
@@ -569,7 +570,7 @@ class mirror_to_kafka {
     const auto deadline = clock::now() + std::chrono::seconds(1);
     while (is_waiting_for_cause() && in_flight_ != 0 && clock::now() < deadline) serve(std::chrono::milliseconds(20));
     const fault f = *std::exchange(fault_, std::nullopt);
-    if (stranger_) std::exchange(stranger_, nullptr)();
+    if (f.to_throw) std::rethrow_exception(f.to_throw);
     const bool is_refused = f.code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     const bool may_go_on =
         is_refused ? is_limit_another_now() || !link_.options().dead_letter_topic.empty() : is_passing(f.code);
@@ -666,7 +667,6 @@ class mirror_to_kafka {
   std::vector<header> headers_scratch_;
   std::uint64_t in_flight_ = 0;
   std::optional<fault> fault_;
-  std::function<void()> stranger_;
   std::exception_ptr thrown_;
   clock::time_point deadline_{};
   clock::time_point next_commit_{};

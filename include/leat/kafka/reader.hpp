@@ -58,6 +58,7 @@ class reader {
       : cluster_(std::move(of)),
         options_(std::move(options)),
         context_(std::make_unique<callback_context>(client_context{cluster_->options().log}, this)),
+        may_be_cooperative_(conf.get("partition.assignment.strategy").find("cooperative") != std::string::npos),
         client_(RD_KAFKA_CONSUMER, with_callbacks(std::move(conf)), cluster_->servers(), context_.get()),
         next_auto_commit_(clock::now() + interval()) {
     require(rd_kafka_poll_set_consumer(client_.get()), cluster_->servers());
@@ -77,16 +78,20 @@ class reader {
   // --- what it reads ---
 
   void subscribe(const std::vector<std::string>& topics, rebalance_listener listener) {
+    require_no_listener(cannot_subscribe);
     require_open();
-    member_ = true;
-    listener_ = std::move(listener);
     partition_list list(topics.size());
     for (const std::string& t : topics) {
       rd_kafka_topic_partition_list_add(list.get(), t.c_str(), RD_KAFKA_PARTITION_UA);
     }
     require(rd_kafka_subscribe(handle(), list.get()), options_.group, "subscribing");
+    member_ = true;
+    listener_ = std::move(listener);
   }
-  void unsubscribe() { require(rd_kafka_unsubscribe(handle()), options_.group, "unsubscribing"); }
+  void unsubscribe() {
+    require_no_listener(cannot_subscribe);
+    require(rd_kafka_unsubscribe(handle()), options_.group, "unsubscribing");
+  }
 
   /// Without a group's help. Those that it reads already keep their position; of the others, those in `beginnings` begin there.
   /// Should it throw, it reads what it read before.
@@ -138,6 +143,7 @@ class reader {
 
   errc poll(std::chrono::nanoseconds timeout) {
     if (forked()) return errc::forked;
+    require_no_listener("a listener cannot poll: its consumer is within a poll, or closes");
     records_.clear();
     if (closed_) return errc::ok;
     if (fatal_ != errc::ok) return fatal_;
@@ -239,6 +245,7 @@ class reader {
 
   /// Commits where that is automatic, and leaves the group. Throws what a listener throws.
   void close() {
+    require_no_listener(cannot_subscribe);
     if (std::exchange(closed_, true) || forked()) return;
     records_.clear();
     if (!member_ && options_.enable_auto_commit && !options_.group.empty()) (void)commit();
@@ -288,6 +295,10 @@ class reader {
   void require_open() const {
     if (closed_) throw error(errc::closed, cluster_->servers(), "the consumer is closed");
   }
+  /// Librdkafka waits, without an end, for the rebalance that a listener is told of.
+  void require_no_listener(const char* what) const {
+    if (in_listener_) throw error(errc::invalid_argument, options_.group, what);
+  }
   void rethrow() {
     if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
   }
@@ -304,13 +315,21 @@ class reader {
   /// anything, not even nothing (its issue 4312). It should be about to: it is waited for, a little.
   bool is_destructible() {
     constexpr int mended = 0x02030000;
-    if (!member_ || assigned_ || rd_kafka_version() >= mended) return true;
+    if (!member_ || !may_be_cooperative_ || rd_kafka_version() >= mended) return true;
     const clock::time_point deadline = clock::now() + longest_wait;
-    while (!assigned_ && is_cooperative() && clock::now() < deadline) {
+    while (is_being_let_in() && clock::now() < deadline &&
+           rd_kafka_fatal_error(client_.get(), nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
       (void)message_ptr(rd_kafka_consumer_poll(client_.get(), 10));
     }
-    (void)rd_kafka_unsubscribe(client_.get());  // so that it is not let in while it leaves
-    return assigned_ || !is_cooperative();
+    if (assigned_) return true;
+    // What has no id yet is not let in any more. What has one, and has asked to be let in, may still be: librdkafka unsubscribes
+    // it when that is answered.
+    (void)rd_kafka_unsubscribe(client_.get());
+    return !is_being_let_in();
+  }
+  /// Its id comes with the group's first answer, before it is let in; the protocol when it is.
+  bool is_being_let_in() const {
+    return !assigned_ && (is_cooperative() || !member_id().empty());
   }
 
   void rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions) noexcept {
@@ -339,7 +358,7 @@ class reader {
     for (const topic_partition& p : names) places_.try_emplace(p);
     forget_last();
     guarded([&] { find_positions(names); });
-    if (listener_.assigned && !names.empty()) guarded([&] { listener_.assigned(names); });
+    tell(listener_.assigned, names);
     const partition_list list = where_to_read(names);
     if (by_parts) {
       const error_ptr failure(rd_kafka_incremental_assign(client_.get(), list.get()));
@@ -358,10 +377,16 @@ class reader {
       if (const auto found = places_.find(p); found != places_.end()) found->second.next = 0;
     }
     if (!lost && options_.enable_auto_commit) guarded([&] { (void)commit(); });
-    const auto& tell = lost ? listener_.lost : listener_.revoked;
-    if (tell && !names.empty()) guarded([&] { tell(names); });
+    tell(lost ? listener_.lost : listener_.revoked, names);
     for (const topic_partition& p : names) places_.erase(p);
     forget_last();
+  }
+
+  void tell(const rebalance_listener::callback& listener, const std::vector<topic_partition>& names) noexcept {
+    if (!listener || names.empty()) return;
+    in_listener_ = true;
+    guarded([&] { listener(names); });
+    in_listener_ = false;
   }
 
   /// What a listener throws comes out of the poll; the rebalance goes on.
@@ -633,6 +658,7 @@ class reader {
     }
   }
 
+  static constexpr const char* cannot_subscribe = "a listener cannot subscribe or leave";
   static constexpr std::uint64_t greatest_offset = std::numeric_limits<std::int64_t>::max();
   static constexpr std::chrono::milliseconds longest_wait{1000};
   static constexpr std::chrono::milliseconds between_tries{20};
@@ -652,8 +678,10 @@ class reader {
   } postponed_;  // came behind records, which were handed out first
   std::exception_ptr thrown_;
   errc fatal_ = errc::ok;
+  const bool may_be_cooperative_;  // as the assignors have it that it knows
   bool member_ = false;
   bool assigned_ = false;  // the group has once said what is its
+  bool in_listener_ = false;
   bool closed_ = false;
   bool to_assign_ = false;  // librdkafka does not know of all places
   bool told_ = false;       // the last poll has said that one is out of range
