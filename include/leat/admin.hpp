@@ -266,8 +266,9 @@ class admin {
     return d;
   }
 
-  /// Puts the group somewhere else in these partitions of a topic, or in all of them; the new offsets. Throws
-  /// group_not_empty while it has live members, as Kafka does, and invalid_argument.
+  /// Puts the group somewhere else in these partitions of a topic, or in all of them; the new offsets, which lie within the log:
+  /// one below its start or beyond its end becomes that. Throws group_not_empty while it has live members, as Kafka does, and
+  /// invalid_argument (no such partition).
   std::vector<group_offset> reset_offsets(const std::string& name, const std::string& topic, const reset_target& target,
                                           std::vector<std::uint32_t> partitions = {}) const {
     const auto log = open_to_write(topic);

@@ -16,13 +16,13 @@ enum class errc {
   ok = 0,
   full,                 // the device or the memory limit has no room for another segment
   out_of_range,         // the offset lies below the log start or beyond the end
-  closed,               // the topic was deleted
+  closed,               // the topic was deleted, or the handle closed
   too_large,            // the record is larger than the topic's max_record_bytes
   mismatched,           // the expected offset is not the end of the partition
   not_the_writer,       // another producer holds this single-writer partition
   forked,               // the handle was made before fork() and used in the child
   corrupt,              // a file is damaged: a word or a size in it is impossible
-  not_found,            // no such store, topic or partition
+  not_found,            // no such store, topic, group or file
   already_exists,       // a store or topic of this name exists
   foreign,              // the file is not one of leat's
   wrong_version,        // the file has a format that this version of leat does not read

@@ -134,7 +134,7 @@ struct consumer_options {
   std::optional<std::vector<std::uint32_t>> partitions = std::nullopt;
   offset_reset auto_offset_reset = offset_reset::latest;
   wait_strategy wait = wait_strategy::block;
-  std::uint32_t max_poll_records = 500;
+  std::uint32_t max_poll_records = 500;  // from 1 to 2^20; what is outside becomes the nearest
 
   /// The group that it is a member of; empty: none. With `partitions` it is no member, but begins with what the group has
   /// committed and may commit where no member has the partition. (group.id)

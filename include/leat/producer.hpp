@@ -79,7 +79,8 @@ class producer {
     return send(null, value, options);
   }
 
-  /// Appends a record. Values: full, too_large, closed, not_the_writer, forked, invalid_argument (no such partition).
+  /// Appends a record. Values: full, back_pressure, too_large, closed, not_the_writer, forked, invalid_argument (no such
+  /// partition).
   /// In a durable topic it throws what the device says; then the record is in the log, but perhaps not on the device.
   [[gnu::always_inline]] result<record_position> send(const key_argument& key, const value_argument& value,
                                                       const send_options& options = default_send_options) {

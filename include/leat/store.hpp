@@ -30,7 +30,8 @@ class store {
 
   static store in_process() { return store(storage::store_files::in_process()); }
 
-  /// Deletes a store with all its topics; false when there is none. Its users get errc::closed.
+  /// Deletes a store with all its topics; false when there is none, and when its directory stays, since it has other files,
+  /// too. Its users get errc::closed.
   static bool remove(const std::string& name_or_path) {
     const std::string path = path_of(name_or_path);
     if (os::folder::open(path) == nullptr) return false;

@@ -400,7 +400,8 @@ TEST_CASE("a stranger's record in a partition that is given up is no fault of th
 
   constexpr std::uint32_t kept = 0;
   constexpr std::uint32_t given = 1;
-  const auto there = leat::kafka::store::open(cluster.servers()).topic<std::string>("t", {.mode = leat::open_mode::open});
+  const auto there =
+      leat::kafka::store::open(cluster.servers()).topic<std::string>("t", {.mode = leat::open_mode::open});
   {
     leat::kafka::producer strange{there};
     (void)strange.send(std::string("strange"), {.partition = given}).value();

@@ -523,7 +523,8 @@ class mirror_to_kafka {
       if (fault_ && m.err == RD_KAFKA_RESP_ERR__FATAL) return;  // one behind that which was refused
       ++r.errors;
       if (m.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) r.poison = r.next.leat;
-      fault_ = fault{m.err, where(r) + ", offset " + std::to_string(r.next.leat) + ": " + rd_kafka_err2str(m.err), nullptr};
+      fault_ =
+          fault{m.err, where(r) + ", offset " + std::to_string(r.next.leat) + ": " + rd_kafka_err2str(m.err), nullptr};
       return;
     }
     if (fault_) return;

@@ -253,7 +253,7 @@ class reader {
     const auto failure = rd_kafka_consumer_close(client_.get());
     if (!destructible) {
       client_.leave();
-      (void)context_.release();
+      [[maybe_unused]] const auto* const stays = context_.release();  // for those threads
     }
     places_.clear();
     rethrow();
@@ -328,9 +328,7 @@ class reader {
     return !is_being_let_in();
   }
   /// Its id comes with the group's first answer, before it is let in; the protocol when it is.
-  bool is_being_let_in() const {
-    return !assigned_ && (is_cooperative() || !member_id().empty());
-  }
+  bool is_being_let_in() const { return !assigned_ && (is_cooperative() || !member_id().empty()); }
 
   void rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions) noexcept {
     const bool by_parts = is_cooperative();

@@ -74,7 +74,7 @@ class reader {
 
   /// Reads all partitions of a topic, also those that are added to it: these from their beginning.
   void follow(const std::shared_ptr<topic_log>& log) {
-    const std::uint32_t seen = log->revision().observe();  // before the count: what is added meanwhile is found later
+    const std::uint64_t seen = log->revision().observe();  // before the count: what is added meanwhile is found later
     std::vector<std::uint32_t> all(log->refresh());
     for (std::uint32_t id = 0; id < all.size(); ++id) all[id] = id;
     assign(log, all);
