@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -181,6 +182,22 @@ TEST_CASE("a loan is sent when it is published and not before") {
   REQUIRE(batch.size() == 1);
   CHECK((*batch.begin()).value() == "hell");
   CHECK((*batch.begin()).headers().last("a")->text() == "b");
+}
+
+TEST_CASE("a loan is of its producer also when that has moved") {
+  place p;
+  const auto topic = p.topic<trade>("t");
+  auto first = std::make_unique<leat::kafka::producer<trade>>(topic);
+  auto loan = first->claim("k").value();
+  loan->account = 7;
+  leat::kafka::producer<trade> moved = std::move(*first);
+  first.reset();
+  CHECK(loan.publish().value() == record_position{0, 0});
+  auto wrong = moved.claim("k", sizeof(trade), {.partition = 1}).value();
+  leat::kafka::producer<trade> again = std::move(moved);
+  CHECK(wrong.publish().error() == errc::invalid_argument);
+  CHECK_FALSE(again.last_failure().empty());
+  CHECK(again.send("k", trade{}).value() == record_position{0, 1});
 }
 
 TEST_CASE("properties that leat does not know are librdkafka's") {

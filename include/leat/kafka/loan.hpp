@@ -1,11 +1,12 @@
 // A loan: room for one record, to be filled and published, or given up. As leat::loan; but the room is the producer's own
 // memory, and what was filled in is copied and sent when it is published: Kafka has no log to write in.
 //
-// Threads    those of its producer, which must outlive it and stay where it is.
+// Threads    those of its producer, which must outlive it, and may move.
 #pragma once
 
 #include <leat/codec.hpp>
 #include <leat/headers.hpp>
+#include <leat/kafka/blocking_sender.hpp>
 #include <leat/producer.hpp>
 #include <leat/result.hpp>
 #include <leat/types.hpp>
@@ -64,8 +65,8 @@ class loan {
     for (const auto& [name, value] : record->headers) {
       headers.push_back(value ? header(name, bytes_view(*value)) : header(name, null));
     }
-    return record->to->send_bytes(key, bytes_view(record->room.get(), value_bytes),
-                                  {.partition = record->partition, .timestamp = record->timestamp, .headers = headers});
+    return record->to->send(key, bytes_view(record->room.get(), value_bytes),
+                            {.partition = record->partition, .timestamp = record->timestamp, .headers = headers});
   }
 
  private:
@@ -79,7 +80,7 @@ class loan {
 
   /// What the record will have, copied: what it was claimed with need not live as long.
   struct lent {
-    producer<Value, Key>* to;
+    blocking_sender* to;
     std::unique_ptr<std::byte, release> room;
     std::size_t bytes;
     std::optional<std::vector<std::byte>> key;
@@ -88,7 +89,7 @@ class loan {
     std::vector<std::pair<std::string, std::optional<std::vector<std::byte>>>> headers;
   };
 
-  loan(producer<Value, Key>& to, std::size_t bytes, const std::optional<bytes_view>& key, const send_options& how)
+  loan(blocking_sender& to, std::size_t bytes, const std::optional<bytes_view>& key, const send_options& how)
       : record_(std::make_unique<lent>()) {
     const auto copy_of = [](const std::optional<bytes_view>& b) {
       return b ? std::optional(std::vector<std::byte>(b->begin(), b->end())) : std::nullopt;

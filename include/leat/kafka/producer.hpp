@@ -12,8 +12,8 @@
 #pragma once
 
 #include <leat/codec.hpp>
+#include <leat/kafka/blocking_sender.hpp>
 #include <leat/kafka/loan.hpp>
-#include <leat/kafka/sender.hpp>
 #include <leat/kafka/topic.hpp>
 #include <leat/kafka/values.hpp>
 #include <leat/options.hpp>
@@ -21,11 +21,9 @@
 #include <leat/result.hpp>
 #include <leat/types.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -45,8 +43,8 @@ class producer {
   /// `properties` are librdkafka's, beside and above the options. `clock` and `wait_for_device` mean nothing to it.
   explicit producer(const kafka::topic<Value, Key>& topic, const producer_options& options = {},
                     const property_map& properties = {})
-      : max_block_(options.max_block),
-        out_(std::make_unique<sender>(topic.cluster(), topic.name(), options.partitioner, properties)) {}
+      : out_(std::make_unique<blocking_sender>(options.max_block, topic.cluster(), topic.name(), options.partitioner,
+                                               properties)) {}
 
   /// All of it as strings, with Kafka's names; those that leat does not know are librdkafka's.
   template <std::same_as<properties> Properties>
@@ -63,7 +61,7 @@ class producer {
   /// invalid_argument (no such partition; a timestamp before 1970-01-01 00:00:00.001).
   result<record_position> send(const key_argument& key, const value_argument& value,
                                const send_options& options = default_send_options) {
-    return send_bytes(encoded<Key>(key, key_scratch_), encoded<Value>(value, value_scratch_), options);
+    return out_->send(encoded<Key>(key, key_scratch_), encoded<Value>(value, value_scratch_), options);
   }
 
   /// Sends the elements of a range, values or pairs of key and value, and waits for all of them. Those of one partition are
@@ -72,7 +70,7 @@ class producer {
   template <std::ranges::input_range Records>
   batch_result send_batch(Records&& records, const send_options& options = default_send_options,
                           std::span<record_position> positions = {}) {
-    const in_flight all(*out_, max_block_);
+    const blocking_sender::in_flight all(*out_);
     for (auto&& record : records) {
       errc refusal;
       if constexpr (std::convertible_to<decltype(record), value_argument>) {
@@ -86,10 +84,10 @@ class producer {
     }
     all.wait();
     batch_result outcome;
-    for (const report& r : all.reports) {
+    for (const blocking_sender::report& r : all.reports) {
       if (!r.outcome) {
         outcome.error = r.outcome.error();
-        note(r);
+        out_->note(r);
         break;
       }
       if (outcome.count < positions.size()) positions[outcome.count] = *r.outcome;
@@ -100,7 +98,8 @@ class producer {
 
   /// Returns at once: what send() and send_batch() have returned is acknowledged.
   void flush() {
-    if (out_->forked()) throw error(errc::forked, out_->of()->where(out_->topic()), "the producer is the parent's");
+    const sender& out = out_->out();
+    if (out.forked()) throw error(errc::forked, out.of()->where(out.topic()), "the producer is the parent's");
   }
 
   /// Room for a value, to be filled in and published. The errors of send() come then.
@@ -114,84 +113,23 @@ class producer {
                                  const send_options& options = default_send_options) {
     constexpr std::size_t fixed = leat::detail::fixed_bytes_of<Value>();
     if (fixed != 0 && bytes != fixed) return errc::invalid_argument;
-    if (out_->forked()) return errc::forked;
-    return loan<Value, Key>(*this, bytes, encoded<Key>(key, key_scratch_), options);
+    if (out_->out().forked()) return errc::forked;
+    return loan<Value, Key>(*out_, bytes, encoded<Key>(key, key_scratch_), options);
   }
 
   /// Asks a broker.
-  std::uint32_t partitions() const { return out_->of()->existing_partitions(out_->topic()); }
+  std::uint32_t partitions() const { return out_->out().of()->existing_partitions(out_->out().topic()); }
 
   /// Of the last send that failed, in librdkafka's words.
-  const std::string& last_failure() const noexcept { return last_failure_; }
+  const std::string& last_failure() const noexcept { return out_->last_failure(); }
 
  private:
-  friend class loan<Value, Key>;
-
   producer(const kafka::topic<Value, Key>& topic, const split_properties<producer_options>& p)
       : producer(topic, p.options, p.rest) {}
 
-  static constexpr std::chrono::milliseconds a_while{100};
-
-  struct report final : delivery_report {
-    void delivered(const result<record_position>& o, rd_kafka_resp_err_t code) noexcept override {
-      outcome = o;
-      why = code;
-      done = true;
-    }
-    result<record_position> outcome = errc::system;
-    rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
-    bool done = false;
-  };
-
-  /// Records on their way; waits for them in any case, since their reports are here.
-  struct in_flight {
-    in_flight(sender& s, std::chrono::nanoseconds longest) noexcept : out(s), max_block(longest) {}
-    ~in_flight() { wait(); }
-    in_flight(const in_flight&) = delete;
-    in_flight& operator=(const in_flight&) = delete;
-
-    errc send(const std::optional<bytes_view>& key, const std::optional<bytes_view>& value,
-              const send_options& how) const {
-      report& r = reports.emplace_back();
-      const auto start = std::chrono::steady_clock::now();
-      for (;;) {
-        const errc refusal = out.hand_over(key, value, how, r);
-        if (refusal == errc::ok) return refusal;
-        if (refusal != errc::back_pressure || std::chrono::steady_clock::now() - start >= max_block) {
-          r.delivered(refusal, out.last_refusal());
-          return refusal;
-        }
-        out.poll(a_while);
-      }
-    }
-    void wait() const noexcept {
-      for (const report& r : reports) {
-        while (!r.done) out.poll(a_while);
-      }
-    }
-
-    sender& out;
-    std::chrono::nanoseconds max_block;
-    mutable std::deque<report> reports;
-  };
-
-  result<record_position> send_bytes(const std::optional<bytes_view>& key, const std::optional<bytes_view>& value,
-                                     const send_options& options) {
-    const in_flight one(*out_, max_block_);
-    (void)one.send(key, value, options);
-    one.wait();
-    const report& r = one.reports.front();
-    if (!r.outcome) note(r);
-    return r.outcome;
-  }
-
-  void note(const report& r) { last_failure_ = out_->explain(r.why); }
-
-  std::chrono::nanoseconds max_block_;
-  std::unique_ptr<sender> out_;
+  std::unique_ptr<blocking_sender> out_;  // stays where it is when the producer moves: loans lead to it
   std::vector<std::byte> key_scratch_;
   std::vector<std::byte> value_scratch_;
-  std::string last_failure_;
 };
 
 template <class Value, class Key>
