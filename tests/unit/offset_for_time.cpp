@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/failure.hpp"
 #include "support/media.hpp"
+#include "support/processes.hpp"
 
 #include <leat/admin.hpp>
 #include <leat/consumer.hpp>
