@@ -210,8 +210,9 @@ class Mirror(MirrorCase):
             return [r[2:] for r in records]
 
         end = send_compacted()
+        self.leat("topics", "create", self.topic)  # so that it is there when it is looked at
         mirror = self.start("mirror", "from-kafka", self.topic, "-q")
-        until(lambda: self.mirrors() and len(self.in_store()) == len(self.in_kafka()), "all that is left")
+        until(lambda: len(self.in_store()) == len(self.in_kafka()), "all that is left")
         kill(mirror)
         first = self.in_store()
         self.assertEqual(without_offsets(first), without_offsets(self.in_kafka()))
