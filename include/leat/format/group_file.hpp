@@ -19,7 +19,7 @@ struct group_header {
   std::uint64_t padding_1[27];
   std::uint64_t generation;  // grows when members, their topics or the topics' partitions change
   std::uint64_t handovers;   // grows when partitions were released
-  std::uint64_t closed;      // 1 once the group is deleted
+  std::uint64_t closed;      // a deletion: how far the group's is
   std::uint64_t padding_2[5];
   std::uint64_t members_made;  // numbers given to members so far
   std::uint64_t evictions;     // members that died or were stuck
@@ -29,6 +29,12 @@ struct group_header {
 static_assert(offsetof(group_header, checksum) == 292);
 static_assert(offsetof(group_header, generation) == 512 && offsetof(group_header, members_made) == 576);
 static_assert(sizeof(group_header) == 640);
+
+/// How far the deletion of a group is. It has its name until nothing of it is left in the topics.
+namespace deletion {
+inline constexpr std::uint64_t begun = 1;    // nobody is a member any more; whoever comes goes on with it
+inline constexpr std::uint64_t cleared = 2;  // what is in the topics from now on is not this group's
+}  // namespace deletion
 
 struct member_header {
   magic_bytes magic;

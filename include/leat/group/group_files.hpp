@@ -9,24 +9,47 @@
 // gives the file with it its name, and everybody keeps to that; so all agree, whatever the assignor is, and nobody waits for
 // anybody in particular.
 //
-// Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name.
+// A group that is deleted is marked first, then cleared in all topics, and loses its name last. Whoever comes to it meanwhile,
+// a new member for instance, does the same work, so it does not wait for a deleter that is stopped or dead; and a group of the
+// same name begins only when nothing of this one is left that a deleter could still take for it.
+//
+// Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name; or a group that
+//            is marked as being deleted, which the next who comes finishes.
 #pragma once
 
 #include <leat/group/agreed_assignment.hpp>
 #include <leat/group/member_file.hpp>
 #include <leat/storage/store_files.hpp>
+#include <leat/storage/topic_log.hpp>
+#include <leat/storage/verification.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 namespace leat::group {
+
+/// Tries again while the file of a group's offsets is going away: that takes a moment, unless whoever removes it is stopped in
+/// the middle. Throws then.
+template <class Try>
+void persist(const storage::topic_log& log, const std::string& group, Try attempt) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (!attempt()) {
+    if (std::chrono::steady_clock::now() > end) {
+      throw error(errc::closed, log.directory().path(storage::group_offsets::file_name(group)),
+                  "a process that removes this file is stopped in the middle of it; let it go on or end it");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 class group_files {
  public:
@@ -34,23 +57,11 @@ class group_files {
   static constexpr std::string_view assignment_prefix = "assignment-";
   static constexpr std::uint64_t most_assignment_bytes = 256 << 20;  // ten million partitions
 
-  /// Null when there is no such group.
+  /// Null when there is no such group, or it is being deleted.
   static std::shared_ptr<group_files> open(const std::shared_ptr<storage::store_files>& store,
                                            const std::string& name) {
-    check_name(name, *store);
-    while (auto directory = store->groups().open_directory(name)) {
-      auto [file, mode] = os::open_as_permitted(*directory, file_name);
-      if (!file) {
-        if (!still_named(*store, name, *directory)) continue;  // deleted right now
-        throw error(errc::foreign, directory->path(""), "no group: there is no group file in it");
-      }
-      auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
-      if (!opened->closed().is_set()) return opened;
-      if (still_named(*store, name, *directory)) {
-        throw error(errc::corrupt, directory->path(""), "the group is marked as deleted, but has its name");
-      }
-    }
-    return nullptr;
+    auto opened = open_named(store, name);
+    return opened != nullptr && !opened->closed().is_set() ? std::move(opened) : nullptr;
   }
 
   static std::shared_ptr<group_files> open_or_create(const std::shared_ptr<storage::store_files>& store,
@@ -62,15 +73,57 @@ class group_files {
                     "cannot make a group in a store opened for reading");
       }
       remove_dead_groups(*store);
-      storage::make_directory(store->groups(), name, store->directory_mode(), [&](os::directory& directory) {
-        storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
-      });
+      if (std::vector<finding> skipped; finish_deletion(store, name, skipped).was_due) continue;
+      make(*store, name, 0);
     }
   }
 
-  /// False when there is no such group. In any case nobody is a member any more of one that had the name: who was joins again.
-  static bool remove(storage::store_files& store, const std::string& name) {
-    return storage::delete_directory(store.groups(), name, [&](os::directory& directory) { close(store, directory); });
+  // --- deletion ---
+
+  /// Nobody is a member any more, and who was joins again. finish_deletion() does the rest.
+  void begin_deletion() const {
+    if (!writable_) {
+      throw error(errc::permission_denied, path(), "the group cannot be deleted with this user's permissions");
+    }
+    close(*store_, header(), format::deletion::begun);
+  }
+
+  struct deleted {
+    bool was_due = false;
+    std::size_t files = 0;  // of offsets, that were removed
+  };
+
+  /// Where the group is being deleted, it is when this returns. What could not be looked at goes to `skipped`.
+  static deleted finish_deletion(const std::shared_ptr<storage::store_files>& store, const std::string& name,
+                                 std::vector<finding>& skipped) {
+    deleted result;
+    for (;;) {
+      const auto group = open_named(store, name);
+      if (group == nullptr || !group->closed().is_set()) return result;
+      result.was_due = true;
+      if (!group->writable_) {
+        throw error(errc::permission_denied, group->path(),
+                    "the group is being deleted, and this user's permissions do not suffice to finish it");
+      }
+      result.files += group->clear_topics(skipped);
+      // One that has lost its name before it was cleared to the end was taken away by a deleter of a former group, which was
+      // stopped before it did: what is left is cleared under the name of another.
+      if (!group->is_clearing() && group->deletion().observe() < format::deletion::cleared) {
+        make(*store, name, format::deletion::begun);
+        continue;
+      }
+      group->deletion().raise(format::deletion::cleared);
+      if (!still_named(*store, name, *group->directory_)) continue;
+      storage::delete_directory(store->groups(), name, [&](os::directory& directory) { close(*store, directory); });
+    }
+  }
+
+  /// The same for what is left in the topics of a group that has no files of its own.
+  static deleted remove_orphan(const std::shared_ptr<storage::store_files>& store, const std::string& name,
+                               std::vector<finding>& skipped) {
+    check_name(name, *store);
+    make(*store, name, format::deletion::begun);  // unless somebody has made it meanwhile
+    return finish_deletion(store, name, skipped);
   }
 
   /// What dead creators and deleters left, and what is being deleted.
@@ -238,6 +291,57 @@ class group_files {
   }
 
  private:
+  /// Also one that is being deleted.
+  static std::shared_ptr<group_files> open_named(const std::shared_ptr<storage::store_files>& store,
+                                                 const std::string& name) {
+    check_name(name, *store);
+    while (auto directory = store->groups().open_directory(name)) {
+      auto [file, mode] = os::open_as_permitted(*directory, file_name);
+      if (file) return std::make_shared<group_files>(store, name, directory, *file, mode);
+      if (!still_named(*store, name, *directory)) continue;  // deleted right now
+      throw error(errc::foreign, directory->path(""), "no group: there is no group file in it");
+    }
+    return nullptr;
+  }
+
+  /// Unless there is one.
+  static void make(storage::store_files& store, const std::string& name, std::uint64_t closed) {
+    storage::make_directory(store.groups(), name, store.directory_mode(), [&](os::directory& directory) {
+      storage::make_group_file(directory, file_name, name, store.directory_mode() & 0666, closed);
+    });
+  }
+
+  sync::watermark deletion() const noexcept { return sync::watermark(header().closed); }
+
+  /// As long as it has its name, none of the same name can have begun.
+  bool is_clearing() const {
+    return deletion().observe() == format::deletion::begun && still_named(*store_, name_, *directory_);
+  }
+
+  /// How many files of offsets were removed.
+  std::size_t clear_topics(std::vector<finding>& skipped) const {
+    std::size_t removed = 0;
+    for (const std::string& name : storage::topic_log::names(*store_)) {
+      if (!is_clearing()) break;
+      try {
+        const auto log = storage::topic_log::open_untyped(store_, name);
+        const auto offsets = log == nullptr ? nullptr : log->find_group(name_);
+        if (offsets == nullptr) continue;
+        if (!log->writable() || !offsets->writable()) {
+          throw error(errc::permission_denied, log->path(), "the group's offsets cannot be deleted by this user");
+        }
+        offsets->clear([this] { return is_clearing(); });
+        removed += offsets->remove_if_unused() ? 1 : 0;
+        log->revision().advance();  // retention does not wait for the group any more
+      } catch (const error& e) {
+        if (!store_->topics().status(name)) continue;  // deleted meanwhile
+        const std::string path = e.path().empty() ? store_->topics().path(name) : e.path();
+        skipped.push_back({path, e.reason(), static_cast<errc>(e.code().value())});
+      }
+    }
+    return removed;
+  }
+
   static void check_name(const std::string& name, const storage::store_files& store) {
     if (storage::is_legal_name(name)) return;
     throw error(errc::name_invalid, store.groups().path(name.substr(0, 300)),
@@ -249,8 +353,10 @@ class group_files {
     const auto file = directory.open(file_name, os::access::read_write);
     if (!file || file->status().bytes < sizeof(format::group_header)) return;
     const os::mapping mapped(*file, sizeof(format::group_header), os::access::read_write);
-    const auto& header = *reinterpret_cast<const format::group_header*>(mapped.data());
-    sync::flag(header.closed).set();
+    close(store, *reinterpret_cast<const format::group_header*>(mapped.data()), format::deletion::begun);
+  }
+  static void close(const storage::store_files& store, const format::group_header& header, std::uint64_t deletion) {
+    sync::watermark(header.closed).raise(deletion);
     sync::revision(header.generation).advance();
     store.bell().ring(~std::uint32_t{0});
   }

@@ -465,7 +465,11 @@ class participant final : public storage::attendant {
   void begin_new_partitions() {
     subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
       if (options_.auto_offset_reset != offset_reset::latest) return;
-      log.open_group(options_.group)->begin(id, 0, log.partition(id).start_offset().observe());
+      persist(log, options_.group, [&] {
+        const auto offsets = log.open_group(options_.group);
+        offsets->begin(id, 0, log.partition(id).start_offset().observe());
+        return offsets->is_kept();
+      });
     });
   }
 
@@ -571,13 +575,16 @@ class participant final : public storage::attendant {
   bool try_take(const topic_partition& p) {
     const auto& log = subscription_.logs().at(p.topic);
     auto& offsets = offsets_[log];
-    if (offsets == nullptr) offsets = log->open_group(options_.group);
-    offsets->reserve(log->partitions());
+    if (offsets == nullptr || offsets->capacity() < log->partitions()) offsets = log->open_group(options_.group);
     const format::owner_value seen = offsets->owner(p.partition);
     if (seen.member != 0 && seen.member != member_->number() && group_->is_member(seen.member)) return false;
     const auto epoch = offsets->take(p.partition, seen, member_->number());
-    if (!epoch) return false;
-    if (!member_->is_current()) {  // ended meanwhile: it would be nobody's otherwise until somebody looks
+    if (!epoch) {
+      offsets = nullptr;  // perhaps it is not the group's any more
+      return false;
+    }
+    // Ended meanwhile, or with its group: it would be nobody's otherwise until somebody looks.
+    if (!member_->is_current() || group_->closed().is_set()) {
       offsets->release(p.partition, *epoch, member_->number());
       return false;
     }

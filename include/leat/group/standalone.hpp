@@ -24,16 +24,13 @@ class standalone {
   /// fenced: a member has the partition.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
-    if (group_->closed().is_set()) {
-      group_ = group_files::open_or_create(store_, name_);
-      offsets_.clear();
-    }
-    auto& [offsets, flush_nanoseconds] = offsets_[log.header().id];
-    flush_nanoseconds = log.context().flush_nanoseconds();
-    if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
-    const format::owner_value owner = offsets->owner(partition);
-    if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
-    return offsets->commit_unowned(partition, owner, offset, metadata);
+    errc outcome = errc::closed;
+    persist(log, name_, [&] {
+      do outcome = try_commit(log, partition, offset, metadata);
+      while (outcome == errc::fenced && group_->closed().is_set());
+      return outcome != errc::closed;
+    });
+    return outcome;
   }
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
@@ -48,6 +45,24 @@ class standalone {
     std::shared_ptr<storage::group_offsets> offsets;
     std::uint64_t flush_nanoseconds = 0;  // of the topic, at the last commit
   };
+
+  /// closed: the file of the offsets is going away.
+  errc try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
+                  const std::string& metadata) {
+    if (group_->closed().is_set()) {
+      group_ = group_files::open_or_create(store_, name_);
+      offsets_.clear();
+    }
+    auto& [offsets, flush_nanoseconds] = offsets_[log.header().id];
+    flush_nanoseconds = log.context().flush_nanoseconds();
+    if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
+    const format::owner_value owner = offsets->owner(partition);
+    if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
+    if (group_->closed().is_set()) return errc::fenced;  // the owner may be a member of the next of this name
+    const errc failure = offsets->commit_unowned(partition, owner, offset, metadata);
+    if (failure == errc::closed) offsets = nullptr;
+    return failure;
+  }
 
   std::shared_ptr<storage::store_files> store_;
   std::string name_;

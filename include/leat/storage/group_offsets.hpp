@@ -82,7 +82,7 @@ class group_offsets {
         writable_(mode == os::access::read_write),
         file_mode_(topic.file_mode),
         durability_(static_cast<leat::durability>(topic.durability)) {
-    const format::offsets_header h = header();
+    const format::offsets_header h = format::fixed_fields(header());
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::offsets_magic) fail(errc::foreign, "no offsets file");
     if (h.version != format::version) {
@@ -149,42 +149,36 @@ class group_offsets {
   /// Partitions that have words. A topic that got more has room here after reserve().
   std::uint32_t capacity() const noexcept { return capacity_.load(std::memory_order_acquire); }
 
-  void reserve(std::uint32_t partitions) {
-    if (partitions <= capacity()) return;
+  /// False when this file is not the group's any more: open it again.
+  bool reserve(std::uint32_t partitions) {
+    if (partitions <= capacity()) return true;
     auto file = directory_->open(file_name(group_), os::access::read_write);
-    if (!file) throw error(errc::not_found, directory_->path(file_name(group_)), "the group's offsets were deleted");
+    if (!file || !is_this(*file)) return false;
     const std::uint64_t before = file->status().bytes;
     file->reserve(format::offsets_file_bytes(partitions));
     if (is_durable()) file->sync();
     if (file->status().bytes < before) throw error(errc::corrupt, file->path(), "the file shrank");
     measure(*file);
+    return true;
   }
 
   format::owner_value owner(std::uint32_t partition) const noexcept { return owner_of(partition).observe(); }
 
   /// T1 and T2: from nobody, or from a member that is none any more, which `seen` was when it was looked at. The epoch of the
-  /// new tenure; empty when another was faster.
+  /// new tenure; empty when another was faster, or the file is going away (is_kept).
   std::optional<std::uint32_t> take(std::uint32_t partition, format::owner_value seen, std::uint32_t member) const {
     const format::owner_value mine{seen.epoch + 1, member};
     if (!owner_of(partition).pass(seen, mine)) return std::nullopt;
     if (!begin_epoch(partition, mine)) return std::nullopt;
     // What the last owner committed it may not have flushed; a commit here that finds it done is to hold all the same.
     if (is_durable()) unflushed_.store(true, std::memory_order_release);
+    if (!is_kept()) return std::nullopt;
     return mine.epoch;
   }
 
   /// False when it was not this member's any more.
   bool release(std::uint32_t partition, std::uint32_t epoch, std::uint32_t member) const noexcept {
     return owner_of(partition).pass({epoch, member}, {epoch, 0});
-  }
-
-  /// Ends every tenure: whoever has a partition is fenced.
-  void fence_all() const {
-    for (std::uint32_t p = 0; p < capacity(); ++p) {
-      format::owner_value seen = owner(p);
-      const format::owner_value nobody{seen.epoch + 1, 0};
-      if (owner_of(p).pass(seen, nobody)) begin_epoch(p, nobody);
-    }
   }
 
   /// C1. fenced: the tenure `mine` has ended. too_large: the metadata. invalid_argument: an offset of more than 52 bits.
@@ -196,12 +190,14 @@ class group_offsets {
 
   /// The same for one who is no member, where the owner that was looked at, `seen`, is nobody or is no member any more: a
   /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition.
+  /// closed: the file is going away (is_kept); what was committed may be gone with it.
   errc commit_unowned(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
                       std::string_view metadata = {}) const {
     const format::owner_value nobody{seen.member == 0 ? seen.epoch : seen.epoch + 1, 0};
     if (seen.member != 0 && !owner_of(partition).pass(seen, nobody)) return errc::fenced;
     if (!begin_epoch(partition, nobody)) return errc::fenced;
-    return replace(partition, nobody.epoch, offset, metadata);
+    const errc failure = replace(partition, nobody.epoch, offset, metadata);
+    return failure != errc::ok || is_kept() ? failure : errc::closed;
   }
 
   /// Empty when nothing is committed.
@@ -275,22 +271,78 @@ class group_offsets {
     return removed;
   }
 
-  /// Removes the file and its metadata: the group has committed nothing in this topic. A death in between leaves a file
-  /// without commits, to be removed again.
-  void remove() const {
-    fence_all();
-    for (std::uint32_t p = 0; p < capacity(); ++p) {
-      format::commit_value seen = committed_of(p).observe();
-      while (!committed_of(p).replace(seen, {seen.epoch, false, format::commit_value::none})) {
+  /// Ends every tenure, and the group has committed nothing and begun nowhere in this topic; while `is_due()`.
+  ///
+  /// Each word is exchanged for what was seen in it before is_due() was asked. So one who was stopped, and is not due when it
+  /// goes on, changes nothing: those who did the work meanwhile have begun another epoch everywhere.
+  template <class IsDue>
+  void clear(IsDue is_due) const {
+    for (std::uint32_t p = 0; p < capacity();) {
+      const format::owner_value tenure = owner(p);
+      format::commit_value committed = committed_of(p).observe();
+      format::commit_value begun = begun_of(p).observe();
+      if (!is_due()) return;
+      const format::owner_value nobody{tenure.epoch + 1, 0};
+      if (!owner_of(p).pass(tenure, nobody)) continue;
+      const format::commit_value before = committed;
+      if (!committed_of(p).replace(committed, {nobody.epoch & format::commit_value::epoch_mask, false,
+                                               format::commit_value::none})) {
+        continue;
       }
+      if (before.has_metadata) directory_->remove(metadata_name(p, before));
+      if (begun.offset != format::commit_value::none && !begun_of(p).replace(begun, {})) continue;
+      ++p;
+    }
+    (void)remove_stale_metadata();
+  }
+
+  /// Removes the file if nothing stands in it. False when something does, when another is at it, and when the group has
+  /// another file by now.
+  ///
+  /// The right to take the name away is a lock on the file, which goes with its holder. Whoever puts something into the file
+  /// looks behind it whether somebody wants to take it away (is_kept).
+  bool remove_if_unused() {
+    const auto file = directory_->open(file_name(group_), os::access::read_write);
+    if (!file || !file->try_own() || !is_named()) return false;
+    measure(*file);
+    removal().raise();
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      if (owner(p).member == 0 && committed_of(p).observe().offset == format::commit_value::none &&
+          begun_of(p).observe().offset == format::commit_value::none) {
+        continue;
+      }
+      removal().lower();
+      return false;
     }
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }
-    directory_->remove(file_name(group_));
+    return directory_->remove(file_name(group_));
+  }
+
+  /// Behind putting something into the file. False when the file has lost its name, or somebody is about to find out whether
+  /// it can: open it again and do it again. Only one who is stopped in the middle of remove_if_unused() holds others up here.
+  bool is_kept() const {
+    if (!removal().is_raised()) [[likely]] return true;
+    const auto file = directory_->open(file_name(group_), os::access::read_write);
+    if (!file || !file->try_own() || !is_named()) return false;
+    removal().lower();  // who raised it is dead, or has lowered it since
+    return true;
   }
 
  private:
+  /// While one holds the lock on the file, this stays as it is.
+  bool is_named() const {
+    const auto file = directory_->open(file_name(group_), os::access::read_only);
+    return file && is_this(*file);
+  }
+  bool is_this(const os::file& file) const {
+    if (file.status().bytes < sizeof(format::offsets_header)) return false;
+    const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
+    return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
+  }
+  sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
+
   bool is_durable() const noexcept { return durability_ != durability::none; }
 
   static void make(os::directory& directory, const format::topic_header& topic, const std::string& group,

@@ -7,6 +7,7 @@
 #include <leat/os/random.hpp>
 #include <leat/storage/leftovers.hpp>
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace leat::storage {
 inline constexpr const char* group_file_name = "group";
 
 inline void make_group_file(os::directory& directory, const std::string& file_name, const std::string& group,
-                            mode_t mode) {
+                            mode_t mode, std::uint64_t closed = 0) {
   os::file file = directory.create(file_name, mode);
   file.reserve(format::page_bytes);
   const os::mapping mapped(file, format::page_bytes, os::access::read_write);
@@ -25,6 +26,7 @@ inline void make_group_file(os::directory& directory, const std::string& file_na
   header.id = os::random_bits<format::unique_id>();
   group.copy(header.name, format::group_name_bytes - 1);
   header.checksum = format::header_checksum(header);
+  header.closed = closed;
   std::memcpy(mapped.data(), &header, sizeof header);
 }
 
