@@ -102,7 +102,7 @@ TEST_CASE("a group file that is damaged or of something else is refused with its
     CHECK(code_of(open) == errc::truncated);
   }
   write_file(file, sound);
-  poke(file, 528, little_endian(1, 8));  // closed
+  poke(file, 528, little_endian(3, 8));  // closed
   CHECK(code_of(open) == errc::corrupt);
   std::filesystem::remove(file);
   CHECK(code_of(open) == errc::foreign);
@@ -111,6 +111,27 @@ TEST_CASE("a group file that is damaged or of something else is refused with its
   std::filesystem::copy(s.directory(), s.temporary.file("groups/h"));
   CHECK_THAT(message_of([&] { (void)group_files::open(s.temporary.store.files(), "h"); }),
              ContainsSubstring("another group"));
+}
+
+TEST_CASE("a group that is marked as being deleted is none, and whoever comes finishes it and makes the next") {
+  const sample s;
+  const auto log = s.temporary.store.topic<int>("t").log();
+  const auto offsets = log->open_group("g");
+  REQUIRE(offsets->commit_unowned(0, {}, 5) == errc::ok);
+  const std::string former = read_file(s.directory() + "/group").substr(16, 16);
+  const bool is_cleared = GENERATE(false, true);  // then only its name is left
+  if (is_cleared) {
+    offsets->clear([] { return true; });
+    REQUIRE(offsets->remove_if_unused());
+  }
+  poke(s.directory() + "/group", 528, little_endian(is_cleared ? 2 : 1, 8));
+  CHECK(group_files::open(s.temporary.store.files(), "g") == nullptr);
+  const auto next = group_files::open_or_create(s.temporary.store.files(), "g");
+  CHECK_FALSE(next->closed().is_set());
+  CHECK(read_file(s.directory() + "/group").substr(16, 16) != former);
+  CHECK(s.mine->closed().is_set());
+  CHECK(s.mine->join(profile("me")) == nullptr);
+  CHECK(log->find_group("g") == nullptr);
 }
 
 // --- members ---

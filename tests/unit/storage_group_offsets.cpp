@@ -239,7 +239,7 @@ TEST_CASE("nothing goes into a file of offsets that has lost its name") {
 
 TEST_CASE("one who died in removing a file of offsets does not keep others from it, one who is at it does") {
   const sample s;
-  poke(s.file(), 384, little_endian(std::uint64_t{1}));  // wants to remove it
+  poke(s.file(), 384, little_endian(1, 8));  // wants to remove it
   {
     const auto remover = s.log->context().directory->open("group-g", leat::os::access::read_write);
     REQUIRE(remover->try_own());

@@ -297,7 +297,13 @@ class group_files {
     check_name(name, *store);
     while (auto directory = store->groups().open_directory(name)) {
       auto [file, mode] = os::open_as_permitted(*directory, file_name);
-      if (file) return std::make_shared<group_files>(store, name, directory, *file, mode);
+      if (file) {
+        auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
+        const std::uint64_t closed = opened->deletion().observe();
+        if (closed <= format::deletion::cleared) return opened;
+        throw error(errc::corrupt, file->path(),
+                    "the mark of its deletion is " + std::to_string(closed) + ", expected 0, 1 or 2");
+      }
       if (!still_named(*store, name, *directory)) continue;  // deleted right now
       throw error(errc::foreign, directory->path(""), "no group: there is no group file in it");
     }
