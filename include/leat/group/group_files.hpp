@@ -185,7 +185,13 @@ class group_files {
       throw error(errc::corrupt, directory_->path(file_name),
                   "the number of the next member is " + std::to_string(given) + ", expected 1 to 2^32 - 1");
     }
-    auto member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
+    std::shared_ptr<member_file> member;
+    try {
+      member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
+    } catch (const error&) {
+      if (!closed().is_set()) throw;
+      return nullptr;  // its directory is gone already
+    }
     if (closed().is_set() || !still_named(*store_, name_, *directory_)) {
       directory_->remove(member->name());
       return nullptr;
