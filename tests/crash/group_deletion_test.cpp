@@ -136,8 +136,8 @@ void at_system_calls(Act act, fate f, std::chrono::seconds time) {
     const moment m = done < order.size() ? moment{order[done], 0}
                                          : moment{static_cast<unsigned>(random.roll(calls + 1)),
                                                   static_cast<unsigned>(random.roll(random.one_in(2) ? 60 : 1000))};
-    INFO((f == fate::dies ? "killed" : "stopped") << " at system call " << m.calls << " of " << calls << " and "
-                                                  << m.instructions << " instructions");
+    INFO((f == fate::dies ? "killed" : "stopped")
+         << " at system call " << m.calls << " of " << calls << " and " << m.instructions << " instructions");
     try {
       act(place.store(std::to_string(done)), m, f);
     } catch (const std::exception& e) {
@@ -149,11 +149,13 @@ void at_system_calls(Act act, fate f, std::chrono::seconds time) {
   CHECK(done >= std::min(calls, 8u));
 }
 
-TEST_CASE("who commits without being a member commits to where others look, whenever a deleter of the group is stopped") {
+TEST_CASE(
+    "who commits without being a member commits to where others look, whenever a deleter of the group is stopped") {
   at_system_calls(standalone, fate::goes_on, 10s);
 }
 
-TEST_CASE("who commits without being a member commits to where others look, whenever a deleter of the group is killed") {
+TEST_CASE(
+    "who commits without being a member commits to where others look, whenever a deleter of the group is killed") {
   at_system_calls(standalone, fate::dies, 6s);
 }
 

@@ -188,7 +188,8 @@ TEST_CASE("clearing ends every tenure and forgets what is committed and begun") 
   CHECK(s.commit_unowned(0, 7) == errc::ok);
 }
 
-TEST_CASE("who was stopped in clearing and is not due any more changes nothing of what came behind the others' clearing") {
+TEST_CASE(
+    "who was stopped in clearing and is not due any more changes nothing of what came behind the others' clearing") {
   sample s(leat_tests::each_kind_of_store());
   const std::uint32_t epoch = s.mine->take(0, {}, me).value();
   REQUIRE(s.mine->commit(0, {epoch, me}, 5) == errc::ok);

@@ -47,8 +47,7 @@ class standalone {
   };
 
   /// closed: the file of the offsets is going away.
-  errc try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
-                  const std::string& metadata) {
+  errc try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
     if (group_->closed().is_set()) {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();

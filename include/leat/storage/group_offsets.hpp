@@ -285,8 +285,8 @@ class group_offsets {
       const format::owner_value nobody{tenure.epoch + 1, 0};
       if (!owner_of(p).pass(tenure, nobody)) continue;
       const format::commit_value before = committed;
-      if (!committed_of(p).replace(committed, {nobody.epoch & format::commit_value::epoch_mask, false,
-                                               format::commit_value::none})) {
+      if (!committed_of(p).replace(
+              committed, {nobody.epoch & format::commit_value::epoch_mask, false, format::commit_value::none})) {
         continue;
       }
       if (before.has_metadata) directory_->remove(metadata_name(p, before));
@@ -323,7 +323,8 @@ class group_offsets {
   /// Behind putting something into the file. False when the file has lost its name, or somebody is about to find out whether
   /// it can: open it again and do it again. Only one who is stopped in the middle of remove_if_unused() holds others up here.
   bool is_kept() const {
-    if (!removal().is_raised()) [[likely]] return true;
+    if (!removal().is_raised()) [[likely]]
+      return true;
     const auto file = directory_->open(file_name(group_), os::access::read_write);
     if (!file || !file->try_own() || !is_named()) return false;
     removal().lower();  // who raised it is dead, or has lowered it since
