@@ -298,11 +298,8 @@ class admin {
   bool delete_group(const std::string& name) const {
     bool found = false;
     if (const auto files = group::group_files::open(files_, name)) {
-      require_empty(*files);
-      files->begin_deletion();
-      found = true;
-    } else {
-      group::group_files::remove_dead_groups(*files_);
+      files->begin_deletion([&] { require_empty(*files); });
+      found = true;  // though another may finish it
     }
     std::vector<finding> skipped;
     if (group::group_files::finish_deletion(files_, name, skipped).was_due) {
@@ -367,16 +364,20 @@ class admin {
 
   void clean_topic(storage::topic_log& log, clean_report& report) const {
     report.files += storage::remove_dead_temporaries(*log.context().directory);
+    report.files += storage::group_offsets::remove_lost_metadata(*log.context().directory);
     for (std::uint32_t id = 0; id < log.partitions(); ++id) {
       storage::partition& p = log.partition(id);
       report.files += storage::remove_leftovers(p);
       report.segments += storage::reclaim(p);
     }
     for (const std::string& group : log.groups()) {
-      if (files_->groups().open_directory(group) == nullptr) {
-        report.files += group::group_files::remove_orphan(files_, group, report.skipped).files;
-      } else if (const auto offsets = log.find_group(group)) {
-        report.files += offsets->remove_stale_metadata();
+      const auto offsets = log.find_group(group);
+      if (offsets == nullptr) continue;
+      report.files += offsets->remove_stale_metadata();
+      // Without its directory, which a power failure may have taken, a group has what it committed all the same.
+      if (files_->groups().open_directory(group) == nullptr && offsets->remove_if_unused()) {
+        ++report.files;
+        log.revision().advance();
       }
     }
   }
@@ -432,13 +433,18 @@ class admin {
 
   void require_empty(const group::group_files& files) const {
     for (const auto& m : files.members()) {
-      const std::uint64_t life = m->incarnation().observe();
-      if (m->has_lease()) {
-        throw error(errc::group_not_empty, files.path(), "member " + m->id() + " is alive; stop it first");
+      for (std::uint64_t life = m->incarnation().observe(); !m->is_evicted();) {
+        if (m->has_lease()) {
+          throw error(errc::group_not_empty, files.path(), "member " + m->id() + " is alive; stop it first");
+        }
+        if (m->evict(life)) {  // dead, or a static member that will not find its place again
+          files.evictions().add(1);
+          files.forget(*m);
+          break;
+        }
+        const std::uint64_t before = std::exchange(life, m->incarnation().observe());
+        if (life == before) break;  // this user may not write to its file; else a static member has come back
       }
-      if (!m->evict(life)) continue;  // dead, or a static member that will not find its place again
-      files.evictions().add(1);
-      files.forget(*m);
     }
   }
 

@@ -95,15 +95,19 @@ void member(const std::string& path, const moment& m, fate f) {
     return true;
   };
   bool is_next = false;
+  std::string next;
   beside(
       s, m, f,
       [&] {
         expect(commit(4), "a commit beside a deleter was refused");
-        is_next = incarnation(s) != former;
+        next = incarnation(s);
+        is_next = next != former;
       },
       [&] {
         (void)in.poll(1ms);
         if (is_next) {
+          expect(incarnation(s) == next, "the next group has lost its name");
+          (void)s.admin().clean();
           expect(s.log().log()->find_group("g") != nullptr, "the next group's offsets were removed");
           expect(s.committed() == std::vector<std::uint64_t>(group_scene::partitions, 4),
                  "what the next group had committed is gone");

@@ -177,7 +177,8 @@ TEST_CASE("clearing ends every tenure and forgets what is committed and begun") 
   sample s(leat_tests::each_kind_of_store());
   const std::uint32_t epoch = s.mine->take(2, {}, me).value();
   REQUIRE(s.mine->commit(2, {epoch, me}, 5, "note") == errc::ok);
-  REQUIRE(s.mine->begin(1, 0, 17) == 17);
+  s.mine->begin_for_all(1, 17, [] { return true; });
+  REQUIRE(s.mine->begun(1) == 17);
   const owner_value seen = s.mine->owner(0);
   s.others->clear([] { return true; });
   CHECK(s.mine->commit(2, {epoch, me}, 6) == errc::fenced);
@@ -214,7 +215,7 @@ TEST_CASE("a file in which something stands is not removed, whatever it is") {
   switch (GENERATE(0, 1, 2)) {
     case 0: REQUIRE(s.mine->take(2, {}, me)); break;
     case 1: REQUIRE(s.commit_unowned(2, 0) == errc::ok); break;
-    default: REQUIRE(s.mine->begin(2, 0, 0) == 0);
+    default: s.mine->begin_for_all(2, 0, [] { return true; });
   }
   CHECK_FALSE(s.others->remove_if_unused());
   CHECK(s.open() != nullptr);

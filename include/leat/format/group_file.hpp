@@ -17,10 +17,9 @@ struct group_header {
   std::uint32_t reserved_2;
   std::uint32_t checksum;
   std::uint64_t padding_1[27];
-  std::uint64_t generation;  // grows when members, their topics or the topics' partitions change
+  std::uint64_t generation;  // grows when members, their topics or the topics' partitions change; marked by a deletion
   std::uint64_t handovers;   // grows when partitions were released
-  std::uint64_t closed;      // a deletion: how far the group's is
-  std::uint64_t padding_2[5];
+  std::uint64_t padding_2[6];
   std::uint64_t members_made;  // numbers given to members so far
   std::uint64_t evictions;     // members that died or were stuck
   std::uint64_t fenced_commits;
@@ -30,11 +29,10 @@ static_assert(offsetof(group_header, checksum) == 292);
 static_assert(offsetof(group_header, generation) == 512 && offsetof(group_header, members_made) == 576);
 static_assert(sizeof(group_header) == 640);
 
-/// How far the deletion of a group is. It has its name until nothing of it is left in the topics.
-namespace deletion {
-inline constexpr std::uint64_t begun = 1;    // nobody is a member any more; whoever comes goes on with it
-inline constexpr std::uint64_t cleared = 2;  // what is in the topics from now on is not this group's
-}  // namespace deletion
+/// The upper 16 bits of the generation: 0, or these once the group is being deleted and nobody is a member any more. In the same
+/// word, so that whoever marks it knows that nobody has joined since it looked.
+inline constexpr std::uint64_t generation_mark = std::uint64_t{0xdead} << 48;
+inline constexpr std::uint64_t generation_mark_bits = std::uint64_t{0xffff} << 48;
 
 struct member_header {
   magic_bytes magic;

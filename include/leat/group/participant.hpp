@@ -116,7 +116,7 @@ class participant final : public storage::attendant {
     const guard working(busy_);
     const std::int64_t now = os::monotonic_coarse();
     if (member_ == nullptr && !join(now)) return fail_replaced();
-    if (!member_->is_current() || group_->closed().is_set()) [[unlikely]] {
+    if (!member_->is_current() || group_->is_closed()) [[unlikely]] {
       replaced_ = member_->is_replaced();
       lose();
       if (replaced_ || !join(now)) return fail_replaced();
@@ -467,7 +467,7 @@ class participant final : public storage::attendant {
       if (options_.auto_offset_reset != offset_reset::latest) return;
       persist(log, options_.group, [&] {
         const auto offsets = log.open_group(options_.group);
-        offsets->begin(id, 0, log.partition(id).start_offset().observe());
+        offsets->begin_for_all(id, log.partition(id).start_offset().observe(), [&] { return !group_->is_closed(); });
         return offsets->is_kept();
       });
     });
@@ -578,13 +578,15 @@ class participant final : public storage::attendant {
     if (offsets == nullptr || offsets->capacity() < log->partitions()) offsets = log->open_group(options_.group);
     const format::owner_value seen = offsets->owner(p.partition);
     if (seen.member != 0 && seen.member != member_->number() && group_->is_member(seen.member)) return false;
+    // The owner may be a member of the next group of this name. Where it is none, what was seen is older than that group, and T1 fails.
+    if (!member_->is_current() || group_->is_closed()) return false;
     const auto epoch = offsets->take(p.partition, seen, member_->number());
     if (!epoch) {
       offsets = nullptr;  // perhaps it is not the group's any more
       return false;
     }
     // Ended meanwhile, or with its group: it would be nobody's otherwise until somebody looks.
-    if (!member_->is_current() || group_->closed().is_set()) {
+    if (!member_->is_current() || group_->is_closed()) {
       offsets->release(p.partition, *epoch, member_->number());
       return false;
     }

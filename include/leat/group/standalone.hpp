@@ -27,7 +27,7 @@ class standalone {
     errc outcome = errc::closed;
     persist(log, name_, [&] {
       do outcome = try_commit(log, partition, offset, metadata);
-      while (outcome == errc::fenced && group_->closed().is_set());
+      while (outcome == errc::fenced && group_->is_closed());
       return outcome != errc::closed;
     });
     return outcome;
@@ -48,7 +48,7 @@ class standalone {
 
   /// closed: the file of the offsets is going away.
   errc try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
-    if (group_->closed().is_set()) {
+    if (group_->is_closed()) {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();
     }
@@ -57,7 +57,7 @@ class standalone {
     if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
     const format::owner_value owner = offsets->owner(partition);
     if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
-    if (group_->closed().is_set()) return errc::fenced;  // the owner may be a member of the next of this name
+    if (group_->is_closed()) return errc::fenced;  // the owner may be a member of the next of this name
     const errc failure = offsets->commit_unowned(partition, owner, offset, metadata);
     if (failure == errc::closed) offsets = nullptr;
     return failure;

@@ -29,6 +29,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -167,6 +168,7 @@ class group_offsets {
   /// T1 and T2: from nobody, or from a member that is none any more, which `seen` was when it was looked at. The epoch of the
   /// new tenure; empty when another was faster, or the file is going away (is_kept).
   std::optional<std::uint32_t> take(std::uint32_t partition, format::owner_value seen, std::uint32_t member) const {
+    if (!is_kept()) return std::nullopt;  // one who tries again and again does not use up epochs
     const format::owner_value mine{seen.epoch + 1, member};
     if (!owner_of(partition).pass(seen, mine)) return std::nullopt;
     if (!begin_epoch(partition, mine)) return std::nullopt;
@@ -226,17 +228,22 @@ class group_offsets {
     const std::uint64_t offset = begun_of(partition).observe().offset;
     return offset == format::commit_value::none ? std::nullopt : std::optional(offset);
   }
+  /// Where the group has not begun, it begins at `offset`, while `is_due()`: for nobody in particular. As with clear(), one who is
+  /// stopped and is not due any more changes nothing.
+  template <class IsDue>
+  void begin_for_all(std::uint32_t partition, std::uint64_t offset, IsDue is_due) const {
+    format::commit_value seen = begun_of(partition).observe();
+    if (seen.offset == format::commit_value::none && is_due()) begun_of(partition).replace(seen, {seen.epoch, false, offset});
+  }
   /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
-  /// `epoch` from now on: a former owner cannot take it away any more. Epoch 0: of nobody yet.
+  /// `epoch` from now on: a former owner cannot take it away any more.
   std::optional<std::uint64_t> begin(std::uint32_t partition, std::uint32_t epoch,
                                      std::optional<std::uint64_t> offset) const noexcept {
     const sync::commit_word word = begun_of(partition);
     format::commit_value seen = word.observe();
     for (;;) {
       if (seen.offset != format::commit_value::none) {
-        if (epoch == 0 || word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) {
-          return seen.offset;
-        }
+        if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) return seen.offset;
       } else {
         if (!offset) return std::nullopt;
         if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *offset})) return offset;
@@ -246,7 +253,7 @@ class group_offsets {
   /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
   void end(std::uint32_t partition, std::uint32_t epoch) const noexcept {
     format::commit_value seen = begun_of(partition).observe();
-    if (seen.epoch == (epoch & format::commit_value::epoch_mask)) begun_of(partition).replace(seen, {});
+    if (seen.epoch == (epoch & format::commit_value::epoch_mask)) begun_of(partition).replace(seen, {seen.epoch, false, format::commit_value::none});
   }
 
   /// What the group may still want to read begins here; empty when it has not begun.
@@ -271,6 +278,30 @@ class group_offsets {
     return removed;
   }
 
+  /// Removes the metadata of files that are gone. How many there were.
+  static std::size_t remove_lost_metadata(os::directory& directory) {
+    std::vector<std::string> found;
+    for (std::string& name : directory.list()) {
+      if (name.starts_with(metadata_prefix)) found.push_back(std::move(name));
+    }
+    if (found.empty()) return 0;
+    std::set<std::string> prefixes;  // of the files that there are, which are looked for behind their metadata
+    for (const std::string& name : directory.list()) {
+      if (!name.starts_with(name_prefix)) continue;
+      const auto file = directory.open(name, os::access::read_only);
+      if (!file || file->status().bytes < sizeof(format::offsets_header)) continue;
+      const os::mapping page(*file, sizeof(format::offsets_header), os::access::read_only);
+      prefixes.insert(metadata_prefix_of(reinterpret_cast<const format::offsets_header*>(page.data())->id));
+    }
+    std::size_t removed = 0;
+    for (const std::string& name : found) {
+      const std::size_t id_end = name.find('-', metadata_prefix.size());
+      if (id_end == name.npos || prefixes.contains(name.substr(0, id_end + 1))) continue;
+      removed += directory.remove(name) ? 1 : 0;
+    }
+    return removed;
+  }
+
   /// Ends every tenure, and the group has committed nothing and begun nowhere in this topic; while `is_due()`.
   ///
   /// Each word is exchanged for what was seen in it before is_due() was asked. So one who was stopped, and is not due when it
@@ -284,13 +315,12 @@ class group_offsets {
       if (!is_due()) return;
       const format::owner_value nobody{tenure.epoch + 1, 0};
       if (!owner_of(p).pass(tenure, nobody)) continue;
+      const format::commit_value nothing{nobody.epoch & format::commit_value::epoch_mask, false,
+                                         format::commit_value::none};
       const format::commit_value before = committed;
-      if (!committed_of(p).replace(
-              committed, {nobody.epoch & format::commit_value::epoch_mask, false, format::commit_value::none})) {
-        continue;
-      }
+      if (!committed_of(p).replace(committed, nothing)) continue;
       if (before.has_metadata) directory_->remove(metadata_name(p, before));
-      if (begun.offset != format::commit_value::none && !begun_of(p).replace(begun, {})) continue;
+      if (!begun_of(p).replace(begun, nothing)) continue;
       ++p;
     }
     (void)remove_stale_metadata();
@@ -304,8 +334,8 @@ class group_offsets {
   bool remove_if_unused() {
     const auto file = directory_->open(file_name(group_), os::access::read_write);
     if (!file || !file->try_own() || !is_named()) return false;
-    measure(*file);
     removal().raise();
+    measure(*file);  // behind it: who makes room for more partitions sees it, or is seen
     for (std::uint32_t p = 0; p < capacity(); ++p) {
       if (owner(p).member == 0 && committed_of(p).observe().offset == format::commit_value::none &&
           begun_of(p).observe().offset == format::commit_value::none) {
@@ -314,10 +344,11 @@ class group_offsets {
       removal().lower();
       return false;
     }
+    const bool removed = directory_->remove(file_name(group_));  // first: no word of a file leads to metadata that is gone
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }
-    return directory_->remove(file_name(group_));
+    return removed;
   }
 
   /// Behind putting something into the file. False when the file has lost its name, or somebody is about to find out whether
@@ -464,7 +495,10 @@ class group_offsets {
     return errc::ok;
   }
 
-  std::string metadata_prefix_of() const { return std::string(metadata_prefix) + format::text_of(id_) + "-"; }
+  static std::string metadata_prefix_of(const format::unique_id& id) {
+    return std::string(metadata_prefix) + format::text_of(id) + "-";
+  }
+  std::string metadata_prefix_of() const { return metadata_prefix_of(id_); }
   std::string metadata_name(std::uint32_t partition, format::commit_value c) const {
     char tail[32];
     std::snprintf(tail, sizeof tail, "%04u-%016llx", partition, static_cast<unsigned long long>(c.word()));
