@@ -132,11 +132,14 @@ class participant final : public storage::attendant {
       if (now >= next_look_) topics_seen_ = none;
     }
     errc outcome = errc::ok;
+    const std::uint64_t generation = group_->generation().observe();
+    const std::uint64_t topics = store_->topics_revision().observe();
     try {
       if (has_changed()) [[unlikely]]
         catch_up(now, outcome);
       if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
-    } catch (const error&) {
+    } catch (const error& e) {
+      if (e.code() == errc::full) return go_on_without_room(e, now, generation, topics);
       if (!subscription_.is_losing_a_topic()) throw;
       topics_seen_ = none;  // files went away with a topic: look again
     }
@@ -153,7 +156,8 @@ class participant final : public storage::attendant {
 
   bool stirred() const noexcept override {
     if (member_ == nullptr) return subscribed_;
-    return !member_->is_current() || has_changed() || (!wanted_.empty() && group_->handovers().observe() != handovers_);
+    return !member_->is_current() || group_->closed().is_set() || has_changed() ||
+           (!wanted_.empty() && group_->handovers().observe() != handovers_);
   }
 
   // --- offsets ---
@@ -200,6 +204,7 @@ class participant final : public storage::attendant {
   static constexpr std::int64_t retry_after = 5'000'000;
   // Whoever makes or deletes a topic may die before telling of it.
   static constexpr std::int64_t look_after = 1'000'000'000;
+  static constexpr std::int64_t look_for_room_after = 100'000'000;
   static constexpr std::uint64_t none = ~std::uint64_t{0};
 
   /// A partition that this member has, in its tenure.
@@ -272,7 +277,7 @@ class participant final : public storage::attendant {
       if (member_ == nullptr) member_ = group_->join(profile_);
       if (member_ != nullptr) break;
     }
-    agreed_generation_ = generation_ = none;
+    agreed_generation_ = generation_ = generation_seen_ = none;
     topics_seen_ = none;
     polled_ = 0;
     has_joined_ = true;
@@ -396,7 +401,19 @@ class participant final : public storage::attendant {
   // --- catching up ---
 
   bool has_changed() const noexcept {
-    return group_->generation().observe() != generation_ || store_->topics_revision().observe() != topics_seen_;
+    return group_->generation().observe() != generation_seen_ || store_->topics_revision().observe() != topics_seen_;
+  }
+
+  /// The device has no room for a file that the group's agreement needs. What this member has stays its own until it gives it up,
+  /// so it reads on; it is told once, and looks for room from time to time, and when something changes again.
+  [[gnu::cold]] errc go_on_without_room(const error& why, std::int64_t now, std::uint64_t generation,
+                                        std::uint64_t topics) {
+    generation_seen_ = generation;
+    topics_seen_ = topics;
+    const std::int64_t look = now + look_for_room_after;
+    next_look_ = now >= next_look_ ? look : std::min(next_look_, look);
+    if (std::exchange(lacks_room_, true)) return errc::ok;
+    return reader_.fail(errc::full, why.path(), why.reason());
   }
 
   /// Takes over what has changed: members, topics, or both. Only a whole catching-up counts as done; should something throw in
@@ -418,7 +435,8 @@ class participant final : public storage::attendant {
     drop([&](const tenure& t) { return !subscription_.has(t.log); });
     subscription_.look(*store_, open_topic_);
     if (!subscription_.is_covered_by(agreed_.topics)) group_->advance_generation_from(agreed_generation_);
-    begin_new_partitions();
+    all_of_it steps;  // whatever cannot be begun or taken: others do not wait for what is theirs
+    steps.take([&] { begin_new_partitions(); });
     std::vector<topic_partition> target = agreed_.of_members[member_->number()];
     std::erase_if(target, [&](const topic_partition& p) {
       const auto log = subscription_.logs().find(p.topic);
@@ -430,12 +448,14 @@ class participant final : public storage::attendant {
     }
     std::set<topic_partition> has;  // there may be thousands
     for (const tenure& t : tenures_) has.insert({t.log->name(), t.partition});
-    std::erase_if(target, [&](const topic_partition& p) { return has.contains(p); });
+    std::erase_if(target, [&](const topic_partition& p) { return has.contains(p) || is_unbegun(p.topic); });
     wanted_ = std::move(target);
-    take_over(now);
+    steps.take([&] { take_over(now); });
+    steps.finish();
     topics_seen_ = seen;
-    generation_ = agreed_generation_;
+    generation_ = generation_seen_ = agreed_generation_;
     next_look_ = now + look_after;
+    lacks_room_ = false;
   }
 
   /// That of the present generation, which it computes where nobody has.
@@ -471,6 +491,11 @@ class participant final : public storage::attendant {
         return offsets->is_kept();
       });
     });
+  }
+
+  /// That could not be noted.
+  bool is_unbegun(const std::string& topic) const {
+    return subscription_.has_new_partitions(*subscription_.logs().at(topic));
   }
 
   /// What others, or nobody, have now.
@@ -659,6 +684,8 @@ class participant final : public storage::attendant {
   agreed_assignment agreed_;
   std::uint64_t agreed_generation_ = none;  // that of agreed_
   std::uint64_t generation_ = none;         // the last that it has followed in all
+  std::uint64_t generation_seen_ = none;    // the last that it has tried to follow, as far as there was room
+  bool lacks_room_ = false;                 // and has been told so
   std::uint64_t handovers_ = 0;
   std::uint64_t topics_seen_ = none;
   std::int64_t next_look_ = 0;
