@@ -255,6 +255,16 @@ class group_offsets {
     return partition < capacity() ? begun(partition) : std::nullopt;
   }
 
+  /// What retention keeps for the group begins here; empty: nothing. A partition that none of its members has come to, of a topic
+  /// where members have a place, is kept from its beginning: it was added since, and whoever polls next takes it. One who is no
+  /// member reads what it names, and nothing is kept of the rest.
+  std::optional<std::uint64_t> keeps_from(std::uint32_t partition) const noexcept {
+    if (const auto offset = hold(partition)) return offset;
+    const bool is_untouched = partition >= capacity() || owner(partition) == format::owner_value{};
+    if (is_untouched && members_have_a_place()) return 0;
+    return std::nullopt;
+  }
+
   /// Removes the metadata files that no committed word leads to, nor will. How many there were.
   std::size_t remove_stale_metadata() const {
     std::size_t removed = 0;
@@ -342,6 +352,12 @@ class group_offsets {
     const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
     return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
   }
+  bool members_have_a_place() const noexcept {
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      if (owner(p).epoch != 0 && hold(p)) return true;
+    }
+    return false;
+  }
   sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
 
   bool is_durable() const noexcept { return durability_ != durability::none; }
@@ -383,6 +399,7 @@ class group_offsets {
     limited(committed_of(partition));
     limited(begun_of(partition));
     format::owner_value seen = owner(partition);
+    if (seen == format::owner_value{} && committed_of(partition).observe().epoch == 0) return;  // no member ever had it
     const format::owner_value nobody{seen.epoch + 1, 0};
     if (owner_of(partition).pass(seen, nobody)) begin_epoch(partition, nobody);
   }
