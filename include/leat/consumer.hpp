@@ -137,7 +137,8 @@ class consumer {
     return outcome;
   }
 
-  /// Commits these, which it must own; each on its own, in order. too_large: the metadata.
+  /// Commits these, which it must own; each on its own, in order. too_large: the metadata. Throws invalid_argument for an empty
+  /// topic where there are several.
   result<void> commit(std::span<const partition_offset> offsets) {
     if (os::fork_generation() != generation_) return errc::forked;
     errc outcome = errc::ok;

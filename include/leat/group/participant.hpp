@@ -178,9 +178,13 @@ class participant final : public storage::attendant {
   }
 
   errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+    if (topic.empty() && subscription_.logs().size() > 1) {
+      throw error(errc::invalid_argument, store_->groups().path(options_.group),
+                  "partition " + std::to_string(partition) + " may be of several topics here: name the topic");
+    }
     if (member_ == nullptr || !member_->is_current()) return noted(errc::fenced);
     for (tenure& t : tenures_) {
-      if (t.log->name() != topic || t.partition != partition) continue;
+      if ((!topic.empty() && t.log->name() != topic) || t.partition != partition) continue;
       const errc failure = t.offsets->commit(partition, {t.epoch, member_->number()}, offset, metadata);
       if (failure == errc::ok) t.committed = offset;
       return noted(failure);

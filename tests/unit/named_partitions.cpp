@@ -1,4 +1,4 @@
-// Commits of several consumers that name their partitions, at once.
+// Consumers that name their partitions and have a group: where they begin, and what they commit.
 #include "support/catch.hpp"
 #include "support/media.hpp"
 
@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace unit_standalone_commits {
+namespace unit_named_partitions {
 
 using leat::errc;
 
@@ -67,4 +67,4 @@ TEST_CASE("consumers that commit the same few offsets with metadata at once neve
   CHECK(files == 1);
 }
 
-}  // namespace unit_standalone_commits
+}  // namespace unit_named_partitions
