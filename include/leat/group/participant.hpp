@@ -164,8 +164,10 @@ class participant final : public storage::attendant {
 
   /// Everything that polls have returned. fenced: some of it belongs to others now; the rest is committed.
   errc commit() {
-    if (member_ != nullptr && !member_->is_current()) return tenures_.empty() ? errc::ok : noted(errc::fenced);
-    errc outcome = errc::ok;
+    if (member_ != nullptr && !member_->is_current()) {
+      return tenures_.empty() && !is_losing_ ? errc::ok : noted(errc::fenced);
+    }
+    errc outcome = is_losing_ ? noted(errc::fenced) : errc::ok;
     for (tenure& t : tenures_) {
       if (const errc failure = commit_position(t); failure != errc::ok) outcome = failure;
     }
@@ -337,7 +339,7 @@ class participant final : public storage::attendant {
       if (!member_->is_static())
         steps.take([&] { end_membership(); });  // a static one may come back, and finds all as it was
     } else {
-      steps.take([&] { tell(listener_.lost, owned()); });
+      steps.take([&] { tell_lost(owned()); });
     }
     reset();
     steps.finish();
@@ -356,7 +358,7 @@ class participant final : public storage::attendant {
   void lose() {
     const std::vector<topic_partition> gone = owned();
     reset();
-    tell(listener_.lost, gone);
+    tell_lost(gone);
   }
 
   void reset() {
@@ -512,7 +514,7 @@ class participant final : public storage::attendant {
       reader_.drop(*t.log, t.partition);
     }
     std::erase_if(tenures_, is_gone);
-    tell(listener_.lost, gone);
+    tell_lost(gone);
   }
 
   /// A tenure may be ended from outside: the group's offsets are deleted with the group, for instance.
@@ -662,6 +664,12 @@ class participant final : public storage::attendant {
     if (is_due) acknowledge();
   }
 
+  /// What it had read of them can be committed no more: a commit of everything says so.
+  void tell_lost(const std::vector<topic_partition>& gone) {
+    const guard losing(is_losing_);
+    tell(listener_.lost, gone);
+  }
+
   static void tell(const std::function<void(std::span<const topic_partition>)>& callback,
                    const std::vector<topic_partition>& partitions) {
     if (callback && !partitions.empty()) callback(partitions);
@@ -679,6 +687,7 @@ class participant final : public storage::attendant {
   bool subscribed_ = false;
   bool busy_ = false;
   bool replaced_ = false;
+  bool is_losing_ = false;   // and tells the listener
   bool has_joined_ = false;  // with this subscription
 
   std::shared_ptr<group_files> group_;
