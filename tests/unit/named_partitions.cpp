@@ -1,9 +1,12 @@
 // Consumers that name their partitions and have a group: where they begin, and what they commit.
 #include "support/catch.hpp"
+#include "support/failure.hpp"
 #include "support/media.hpp"
+#include "support/partition_files.hpp"
 
 #include <leat/admin.hpp>
 #include <leat/consumer.hpp>
+#include <leat/producer.hpp>
 #include <leat/store.hpp>
 
 #include <atomic>
@@ -65,6 +68,47 @@ TEST_CASE("consumers that commit the same few offsets with metadata at once neve
   std::size_t files = 0;
   for (const std::string& name : topic.log()->directory().list()) files += name.starts_with("meta-") ? 1 : 0;
   CHECK(files == 1);
+}
+
+TEST_CASE("an assignment whose committed offsets are damaged is refused and changes nothing") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<int>("t", {.partitions = 2});
+  leat::producer out{topic};
+  for (int i = 0; i < 3; ++i) REQUIRE(out.send(i, {.partition = 1}));
+  leat::consumer in{topic, of_partition_0()};
+  REQUIRE(in.commit({{"t", 0}, 0}));
+  const std::string file = temporary.file("topics/t/group-g");
+  const std::string sound = leat_tests::read_file(file);
+  leat_tests::poke(file, 0, "damaged!");
+  CHECK(leat_tests::code_of([&] { in.assign({0, 1}); }) == errc::foreign);
+  CHECK(in.assignment() == std::vector<std::uint32_t>{0});
+  leat_tests::poke(file, 0, sound.substr(0, 8));
+  in.assign({0, 1});
+  CHECK(in.assignment() == std::vector<std::uint32_t>{0, 1});
+}
+
+TEST_CASE("an assigned partition begins at the committed offset at once, whatever the policy") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto policy = GENERATE(leat::offset_reset::none, leat::offset_reset::latest, leat::offset_reset::earliest);
+  const auto topic = temporary.store.topic<int>("t", {.partitions = 2});
+  leat::producer out{topic};
+  for (int i = 0; i < 3; ++i) REQUIRE(out.send(i, {.partition = 1}));
+  auto options = of_partition_0();
+  options.auto_offset_reset = policy;
+  {
+    leat::consumer in{topic, options};
+    in.assign({1});
+    REQUIRE(in.commit({{"t", 1}, 2, "said"}));
+  }
+  leat::consumer in{topic, options};
+  in.assign({1});
+  CHECK(in.position(1) == 2);
+  const auto batch = in.poll();
+  REQUIRE(batch.error() == errc::ok);
+  CHECK(batch.size() == 1);
+  in.seek({1, 0});
+  in.assign({0, 1});
+  CHECK(in.position(1) == 0);  // which it read before
 }
 
 }  // namespace unit_named_partitions
