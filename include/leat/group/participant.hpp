@@ -280,7 +280,10 @@ class participant final : public storage::attendant {
       }
       member_ = come_back(members, now);
       if (replaced_) return false;
-      if (member_ == nullptr) member_ = group_->join(profile_);
+      if (member_ == nullptr) {
+        member_ = group_->join(profile_);
+        if (member_ != nullptr && !profile_.instance.empty() && !replace_twins()) return false;
+      }
       if (member_ != nullptr) break;
     }
     agreed_generation_ = generation_ = generation_seen_ = none;
@@ -317,6 +320,28 @@ class participant final : public storage::attendant {
       if (replaced_) return nullptr;
     }
     return nullptr;
+  }
+
+  /// Others of the same instance id that have joined at the same moment saw this one as little as it saw them. Each looks again
+  /// when its file is there, so the later of two sees the other: the one with the larger number stays. False when that is not
+  /// this one.
+  bool replace_twins() {
+    for (const auto& m : group_->members()) {
+      if (m->number() == member_->number() || m->profile().instance != profile_.instance) continue;
+      for (;;) {
+        const std::uint64_t life = m->incarnation().observe();  // before the look
+        if (m->is_evicted()) break;
+        if (m->number() > member_->number() && m->has_lease()) {
+          replaced_ = true;
+          if (member_->leave()) group_->forget(*member_);
+          member_.reset();
+          return false;
+        }
+        if (m->evict(life, format::replaced)) group_->forget(*m);
+        if (m->incarnation().observe() == life) break;  // this user may not end it
+      }
+    }
+    return true;
   }
 
   /// Gives everything up in good order. It is no member any more behind it, also where it throws.
