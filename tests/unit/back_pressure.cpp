@@ -181,7 +181,8 @@ TEST_CASE("a partition that is added is kept whole for a member that has not pol
   leat::admin{temporary.store}.add_partitions("t", 2);
   leat::producer out{topic, {.max_block = 0s}};
   const std::uint64_t sent = fill_added(out);
-  CHECK_THAT(out.back_pressure_cause(), ContainsSubstring("partition 1") && ContainsSubstring("group \"g\" is at offset 0"));
+  CHECK_THAT(out.back_pressure_cause(),
+             ContainsSubstring("partition 1") && ContainsSubstring("group \"g\" is at offset 0"));
   std::uint64_t read = 0;
   while (read < sent) {
     const auto batch = in.poll(10s);

@@ -42,8 +42,7 @@ TEST_CASE("a commit without a topic means the only one, and where there are seve
   REQUIRE(in.poll().empty());
   REQUIRE(in.owned().size() == 3);
   CHECK(code_of([&] { (void)in.commit({{"", 1}, 6}); }) == errc::invalid_argument);
-  CHECK_THAT(message_of([&] { (void)in.commit({{"", 1}, 6}); }),
-             Catch::Matchers::ContainsSubstring("name the topic"));
+  CHECK_THAT(message_of([&] { (void)in.commit({{"", 1}, 6}); }), Catch::Matchers::ContainsSubstring("name the topic"));
   CHECK(in.committed({"t", 1}) == committed_offset{5, "five"});
   CHECK(in.commit({{"t", 1}, 6}));
 }

@@ -22,7 +22,8 @@ using leat::errc;
 
 leat::consumer_options of_partition_0() { return {.partitions = {{0}}, .group = "g", .enable_auto_commit = false}; }
 
-TEST_CASE("consumers that commit the same few offsets with metadata at once never take away what another has committed") {
+TEST_CASE(
+    "consumers that commit the same few offsets with metadata at once never take away what another has committed") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = temporary.store.topic<int>("t");
   constexpr int rounds = 1000;

@@ -67,6 +67,7 @@ class participant final : public storage::attendant {
     profile_.assignor = assignor_.name;
     profile_.value_type = value.fingerprint;
     profile_.key_type = key.fingerprint;
+    profile_.value_alignment = value.alignment;
     profile_.max_poll_nanoseconds = limited(options.max_poll_interval);
     profile_.session_nanoseconds = limited(options.session_timeout);
   }

@@ -48,7 +48,8 @@ class standalone {
   };
 
   /// closed: the file of the offsets is going away. Empty: something has changed meanwhile, look again.
-  std::optional<errc> try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+  std::optional<errc> try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
+                                 const std::string& metadata) {
     if (group_->closed().is_set()) {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();

@@ -365,9 +365,7 @@ class reader {
         "no position is known for partition " + std::to_string(a.cursor.of().id()) + ", and auto_offset_reset is none");
   }
 
-  void begin(assigned& a, std::optional<std::uint64_t> position) {
-    position ? seek_to(a, *position) : reset(a);
-  }
+  void begin(assigned& a, std::optional<std::uint64_t> position) { position ? seek_to(a, *position) : reset(a); }
 
   void reset(assigned& a) {
     if (const auto offset = by_policy(a.cursor.of())) {
