@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace unit_storage_group_offsets {
 
@@ -465,6 +466,30 @@ TEST_CASE("an offsets file that is damaged or of something else is refused with 
   const auto another_topic = s.temporary.store.topic<int>("u").log();
   std::filesystem::copy_file(s.file(), s.temporary.file("topics/u/group-g"));
   CHECK_THAT(message_of([&] { (void)another_topic->find_group("g"); }), ContainsSubstring("another topic"));
+}
+
+TEST_CASE("a partition that no member has come to is kept from its beginning where members have a place in the topic") {
+  sample s(leat_tests::each_kind_of_store());
+  REQUIRE(s.commit_unowned(1, 4) == errc::ok);
+  CHECK(s.mine->keeps_from(0) == std::nullopt);  // of one who is no member
+  CHECK(s.mine->keeps_from(1) == 4);
+  CHECK(s.mine->keeps_from(7) == std::nullopt);
+  const auto epoch = s.mine->take(2, s.mine->owner(2), me);
+  REQUIRE(epoch);
+  CHECK(s.mine->keeps_from(0) == std::nullopt);  // it has no place yet
+  REQUIRE(s.mine->commit(2, {*epoch, me}, 9) == errc::ok);
+  const auto check = [&](std::uint32_t taken) {
+    CHECK(s.mine->owner(0) == owner_value{});
+    CHECK(s.mine->owner(2).epoch == taken);
+    CHECK(s.mine->keeps_from(0) == 0);
+    CHECK(s.mine->keeps_from(1) == 4);
+    CHECK(s.mine->keeps_from(2) == 9);
+    CHECK(s.mine->keeps_from(7) == 0);  // added since
+    CHECK(s.mine->hold(0) == std::nullopt);
+  };
+  check(*epoch);
+  group_offsets::recover(s.log->context().directory, s.log->header(), "g", std::vector<std::uint64_t>{9, 9, 9});
+  check(*epoch + 1);
 }
 
 }  // namespace unit_storage_group_offsets

@@ -50,8 +50,8 @@ struct member_header {
   char instance[group_name_bytes];  // of a static member; else empty
   char client[group_name_bytes];
   char assignor[64];
-  std::uint32_t reserved;
-  std::uint32_t checksum;  // of all above
+  std::uint32_t value_alignment;  // of the consumer: it reads no topic whose values may lie at less; 0: any
+  std::uint32_t checksum;         // of all above
   std::uint64_t padding_1[13];
   std::uint64_t incarnation;    // whose lease counts: that on this byte; ~0: the member is none any more
   std::uint64_t process;        // for display

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,13 +25,13 @@ class standalone {
   /// fenced: a member has the partition.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
-    errc outcome = errc::closed;
+    std::optional<errc> outcome;
     persist(log, name_, [&] {
       do outcome = try_commit(log, partition, offset, metadata);
-      while (outcome == errc::fenced && group_->is_closed());
+      while (!outcome);
       return outcome != errc::closed;
     });
-    return outcome;
+    return *outcome;
   }
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
@@ -46,8 +47,9 @@ class standalone {
     std::uint64_t flush_nanoseconds = 0;  // of the topic, at the last commit
   };
 
-  /// closed: the file of the offsets is going away.
-  errc try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+  /// closed: the file of the offsets is going away. Empty: something has changed meanwhile, look again.
+  std::optional<errc> try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
+                                 const std::string& metadata) {
     if (group_->is_closed()) {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();
@@ -56,9 +58,11 @@ class standalone {
     flush_nanoseconds = log.context().flush_nanoseconds();
     if (offsets == nullptr || partition >= offsets->capacity()) offsets = log.open_group(name_);
     const format::owner_value owner = offsets->owner(partition);
-    if (owner.member != 0 && group_->is_living_member(owner.member)) return errc::fenced;
-    if (group_->is_closed()) return errc::fenced;  // the owner may be a member of the next of this name
+    const bool is_owned = owner.member != 0 && group_->is_living_member(owner.member);
+    if (group_->is_closed()) return std::nullopt;  // the owner may be a member of the next of this name
+    if (is_owned) return errc::fenced;
     const errc failure = offsets->commit_unowned(partition, owner, offset, metadata);
+    if (failure == errc::fenced) return std::nullopt;  // by a member, or one who commits like this
     if (failure == errc::closed) offsets = nullptr;
     return failure;
   }

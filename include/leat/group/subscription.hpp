@@ -214,7 +214,8 @@ class subscription {
     return {format::text_of(log.header().id), log.partitions()};
   }
 
-  /// Calls `is_new(log, partition)` for what has come since the last call, except at the first.
+  /// Calls `is_new(log, partition)` for what has come since the last call, except at the first. What it throws for, and what
+  /// is behind that, counts as new the next time.
   template <class New>
   void for_new_partitions(New is_new) {
     const bool first = !seen_.has_value();
@@ -226,6 +227,12 @@ class subscription {
         if (!first) is_new(*opened, seen);
       }
     }
+  }
+
+  /// Partitions for which for_new_partitions() has come to no end.
+  bool has_new_partitions(const storage::topic_log& opened) const {
+    const auto seen = seen_->find(opened.header().id);
+    return seen == seen_->end() || seen->second < opened.partitions();
   }
 
  private:

@@ -191,14 +191,17 @@ class group_offsets {
   }
 
   /// The same for one who is no member, where the owner that was looked at, `seen`, is nobody or is no member any more: a
-  /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition.
-  /// closed: the file is going away (is_kept); what was committed may be gone with it.
+  /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition, or
+  /// another such commit was faster: look again. closed: the file is going away (is_kept); what was committed may be gone with it.
   errc commit_unowned(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
                       std::string_view metadata = {}) const {
-    const format::owner_value nobody{seen.member == 0 ? seen.epoch : seen.epoch + 1, 0};
-    if (seen.member != 0 && !owner_of(partition).pass(seen, nobody)) return errc::fenced;
-    if (!begin_epoch(partition, nobody)) return errc::fenced;
-    const errc failure = replace(partition, nobody.epoch, offset, metadata);
+    const bool is_begun = committed_of(partition).observe().epoch == (seen.epoch & format::commit_value::epoch_mask);
+    errc failure = errc::fenced;
+    if (seen.member != 0 || !is_begun || !metadata.empty()) {
+      failure = commit_apart(partition, seen, offset, metadata);
+    } else if (owner(partition) == seen) {
+      failure = replace(partition, seen.epoch, offset, metadata);
+    }
     return failure != errc::ok || is_kept() ? failure : errc::closed;
   }
 
@@ -262,6 +265,16 @@ class group_offsets {
     return partition < capacity() ? begun(partition) : std::nullopt;
   }
 
+  /// What retention keeps for the group begins here; empty: nothing. A partition that none of its members has come to, of a topic
+  /// where members have a place, is kept from its beginning: it was added since, and whoever polls next takes it. One who is no
+  /// member reads what it names, and nothing is kept of the rest.
+  std::optional<std::uint64_t> keeps_from(std::uint32_t partition) const noexcept {
+    if (const auto offset = hold(partition)) return offset;
+    const bool is_untouched = partition >= capacity() || owner(partition) == format::owner_value{};
+    if (is_untouched && members_have_a_place()) return 0;
+    return std::nullopt;
+  }
+
   /// Removes the metadata files that no committed word leads to, nor will. How many there were.
   std::size_t remove_stale_metadata() const {
     std::size_t removed = 0;
@@ -271,8 +284,10 @@ class group_offsets {
       const auto partition = static_cast<std::uint32_t>(std::strtoul(name.c_str() + prefix.size(), nullptr, 10));
       const auto word = format::commit_value::of(std::strtoull(name.c_str() + prefix.size() + 5, nullptr, 16));
       if (partition >= capacity() || name != metadata_name(partition, word)) continue;
-      if (word.epoch == (owner(partition).epoch & format::commit_value::epoch_mask)) continue;  // perhaps in the making
-      if (committed_of(partition).observe() == word) continue;
+      // Perhaps in the making: of the tenure that may commit, or of one behind it up to the owner's.
+      const std::uint32_t first = committed_of(partition).observe().epoch;
+      const auto behind = [&](std::uint32_t epoch) { return (epoch - first) & format::commit_value::epoch_mask; };
+      if (behind(word.epoch) <= behind(owner(partition).epoch)) continue;
       removed += directory_->remove(name) ? 1 : 0;
     }
     return removed;
@@ -373,6 +388,12 @@ class group_offsets {
     const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
     return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
   }
+  bool members_have_a_place() const noexcept {
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      if (owner(p).epoch != 0 && hold(p)) return true;
+    }
+    return false;
+  }
   sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
 
   bool is_durable() const noexcept { return durability_ != durability::none; }
@@ -414,6 +435,7 @@ class group_offsets {
     limited(committed_of(partition));
     limited(begun_of(partition));
     format::owner_value seen = owner(partition);
+    if (seen == format::owner_value{} && committed_of(partition).observe().epoch == 0) return;  // no member ever had it
     const format::owner_value nobody{seen.epoch + 1, 0};
     if (owner_of(partition).pass(seen, nobody)) begin_epoch(partition, nobody);
   }
@@ -465,7 +487,10 @@ class group_offsets {
       }
       const format::commit_value before = seen;
       if (word.replace(seen, next)) {
-        if (before.has_metadata) directory_->remove(metadata_name(partition, before));
+        if (before.has_metadata) {
+          directory_->remove(metadata_name(partition, before));
+          tidy_metadata();
+        }
         return owner(partition) == mine;
       }
       if (next.has_metadata) directory_->remove(metadata_name(partition, next));
@@ -473,10 +498,43 @@ class group_offsets {
     return owner(partition) == mine;
   }
 
+  static errc check(std::uint64_t offset, std::string_view metadata) noexcept {
+    if (offset >= format::commit_value::none) return errc::invalid_argument;
+    return metadata.size() > max_metadata_bytes ? errc::too_large : errc::ok;
+  }
+
+  /// A commit in a tenure of nobody that is this commit's alone. Others that are no members may commit at the same time, and the
+  /// same offset: in a common tenure the word, and so the name of the metadata, could come back to what another is about to
+  /// remove.
+  errc commit_apart(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
+                    std::string_view metadata) const {
+    if (const errc wrong = check(offset, metadata); wrong != errc::ok) return wrong;
+    const format::owner_value nobody{seen.epoch + 1, 0};
+    const format::commit_value next{nobody.epoch & format::commit_value::epoch_mask, !metadata.empty(), offset};
+    std::optional<os::file> text;
+    std::string temporary;
+    // Before the tenure begins: others that commit end it, and none of two would come to an end if it lasted.
+    if (next.has_metadata) temporary = prepare_metadata(metadata, text);
+    const bool is_mine = owner_of(partition).pass(seen, nobody);
+    if (next.has_metadata && !is_mine) directory_->remove(temporary);
+    if (!is_mine) return errc::fenced;
+    if (next.has_metadata && !name_metadata(temporary, partition, next)) return errc::fenced;
+    const sync::commit_word word = committed_of(partition);
+    format::commit_value before = word.observe();
+    do {
+      if (owner(partition) == nobody) continue;
+      if (next.has_metadata) directory_->remove(metadata_name(partition, next));
+      return errc::fenced;
+    } while (!word.replace(before, next));
+    if (is_durable()) unflushed_.store(true, std::memory_order_release);
+    if (before.has_metadata && before != next) directory_->remove(metadata_name(partition, before));
+    if (next.has_metadata) tidy_metadata();
+    return errc::ok;
+  }
+
   errc replace(std::uint32_t partition, std::uint32_t full_epoch, std::uint64_t offset,
                std::string_view metadata) const {
-    if (offset >= format::commit_value::none) return errc::invalid_argument;
-    if (metadata.size() > max_metadata_bytes) return errc::too_large;
+    if (const errc wrong = check(offset, metadata); wrong != errc::ok) return wrong;
     const std::uint32_t epoch = full_epoch & format::commit_value::epoch_mask;
     const sync::commit_word word = committed_of(partition);
     const format::commit_value next{epoch, !metadata.empty(), offset};
@@ -492,6 +550,8 @@ class group_offsets {
       unflushed_.store(true, std::memory_order_release);
     if (seen.has_metadata && seen != next) [[unlikely]]
       directory_->remove(metadata_name(partition, seen));
+    if (next.has_metadata) [[unlikely]]
+      tidy_metadata();
     return errc::ok;
   }
 
@@ -519,28 +579,44 @@ class group_offsets {
   }
 
   void write_metadata(std::uint32_t partition, format::commit_value c, std::string_view text) const {
-    if (!tidied_.exchange(true, std::memory_order_relaxed)) {  // else committers that are killed leave ever more
-      remove_dead_temporaries(*directory_);
-      (void)remove_stale_metadata();
-    }
     for (;;) {
-      const std::string temporary = temporary_name(new_prefix);
-      os::file file = directory_->create(temporary, file_mode_);
-      try {
-        file.try_own();
-        file.reserve(text.size());
-        std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
-        if (is_durable()) file.sync();
-        if (directory_->replace(temporary, metadata_name(partition, c))) {
-          names_changed_.store(true, std::memory_order_release);
-          return;
-        }
-        // Otherwise it was taken for a dead maker's before it was owned.
-      } catch (const error&) {
-        directory_->remove(temporary);
-        throw;
-      }
+      std::optional<os::file> file;
+      if (name_metadata(prepare_metadata(text, file), partition, c)) return;
     }
+  }
+
+  /// False when it was taken for a dead maker's before it was owned.
+  bool name_metadata(const std::string& temporary, std::uint32_t partition, format::commit_value c) const {
+    try {
+      if (!directory_->replace(temporary, metadata_name(partition, c))) return false;
+      names_changed_.store(true, std::memory_order_release);
+      return true;
+    } catch (const error&) {
+      directory_->remove(temporary);
+      throw;
+    }
+  }
+
+  /// Behind a commit: what killed committers had left is of tenures that are over now.
+  void tidy_metadata() const {
+    if (!tidied_names_.exchange(true, std::memory_order_relaxed)) (void)remove_stale_metadata();
+  }
+
+  /// Writes it under a temporary name, which it gives. `owned`: for as long as it is not to be taken for a dead maker's.
+  std::string prepare_metadata(std::string_view text, std::optional<os::file>& owned) const {
+    if (!tidied_.exchange(true, std::memory_order_relaxed)) remove_dead_temporaries(*directory_);
+    const std::string temporary = temporary_name(new_prefix);
+    os::file& file = owned.emplace(directory_->create(temporary, file_mode_));
+    try {
+      file.try_own();
+      file.reserve(text.size());
+      std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
+      if (is_durable()) file.sync();
+    } catch (const error&) {
+      directory_->remove(temporary);
+      throw;
+    }
+    return temporary;
   }
 
   std::shared_ptr<os::directory> directory_;
@@ -551,7 +627,8 @@ class group_offsets {
   leat::durability durability_;
   format::unique_id id_{};
   write_back to_device_;
-  mutable std::atomic<bool> tidied_{false};          // what killed committers had left is removed
+  mutable std::atomic<bool> tidied_{false};          // what killed committers had left is removed: else it is ever more
+  mutable std::atomic<bool> tidied_names_{false};    // and what they had given a name
   mutable std::atomic<bool> unflushed_{false};       // something was committed since the last flush
   mutable std::atomic<std::int64_t> last_flush_{0};  // os::monotonic_coarse
   mutable std::atomic<bool> names_changed_{
