@@ -172,11 +172,11 @@ TEST_CASE("a deletion that cannot be finished says why and leaves the next group
   REQUIRE(log->open_group("g")->commit_unowned(0, {}, 5) == errc::ok);
   s.mine->begin_deletion([] {});
   CHECK_THAT(leat_tests::in_child([&]() -> std::string {
-    const auto theirs = leat::store::open(s.temporary.path());
-    leat_tests::leave_descriptors(6);  // too few to open a topic
-    (void)group_files::open_or_create(theirs.files(), "g");
-    return "made the next group beside what was left";
-  }),
+               const auto theirs = leat::store::open(s.temporary.path());
+               leat_tests::leave_descriptors(6);  // too few to open a topic
+               (void)group_files::open_or_create(theirs.files(), "g");
+               return "made the next group beside what was left";
+             }),
              ContainsSubstring("exception") && ContainsSubstring(s.temporary.file("")));
   CHECK(log->find_group("g")->committed_position(0) == 5);
   CHECK(group_files::open(files, "g") == nullptr);

@@ -30,8 +30,8 @@ namespace unit_limits {
 using leat::errc;
 using leat_tests::code_of;
 using leat_tests::give_descriptors_back;
-using leat_tests::leave_descriptors;
 using leat_tests::in_child;
+using leat_tests::leave_descriptors;
 using leat_tests::little_endian;
 using leat_tests::poke;
 using leat_tests::read_file;

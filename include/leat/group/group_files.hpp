@@ -26,31 +26,15 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace leat::group {
-
-/// Tries again while the file of a group's offsets is going away: that takes a moment, unless whoever removes it is stopped in
-/// the middle. Throws then.
-template <class Try>
-void persist(const storage::topic_log& log, const std::string& group, Try attempt) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (!attempt()) {
-    if (std::chrono::steady_clock::now() > end) {
-      throw error(errc::closed, log.directory().path(storage::group_offsets::file_name(group)),
-                  "a process that removes this file is stopped in the middle of it; let it go on or end it");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
 
 class group_files {
  public:
@@ -330,8 +314,9 @@ class group_files {
     auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
     const std::uint64_t generation = opened->generation().observe();
     if ((generation & format::generation_mark_bits) == 0 || is_marked(generation)) return opened;
-    throw error(errc::corrupt, file->path(),
-                "the generation is " + std::to_string(generation) + ", expected less than 2^48, or the mark of a deletion");
+    throw error(
+        errc::corrupt, file->path(),
+        "the generation is " + std::to_string(generation) + ", expected less than 2^48, or the mark of a deletion");
   }
 
   /// What a deletion leaves of a group's directory at its end, and one who joined then.

@@ -484,7 +484,9 @@ class participant final : public storage::attendant {
     wanted_ = std::move(target);
     steps.take([&] { take_over(now); });
     steps.finish();
-    topics_seen_ = seen;
+    const bool has_begun = std::none_of(subscription_.logs().begin(), subscription_.logs().end(),
+                                        [&](const auto& log) { return is_unbegun(log.first); });
+    topics_seen_ = has_begun ? seen : none;
     generation_ = generation_seen_ = agreed_generation_;
     next_look_ = now + look_after;
     lacks_room_ = false;
@@ -516,12 +518,10 @@ class participant final : public storage::attendant {
   /// `latest` is what was sent since this member was there, so all of what came later.
   void begin_new_partitions() {
     subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
-      if (options_.auto_offset_reset != offset_reset::latest) return;
-      persist(log, options_.group, [&] {
-        const auto offsets = log.open_group(options_.group);
-        offsets->begin_for_all(id, log.partition(id).start_offset().observe(), [&] { return !group_->is_closed(); });
-        return offsets->is_kept();
-      });
+      if (options_.auto_offset_reset != offset_reset::latest) return true;
+      const auto offsets = log.open_group(options_.group);
+      offsets->begin_for_all(id, log.partition(id).start_offset().observe(), [&] { return !group_->is_closed(); });
+      return offsets->is_kept();
     });
   }
 

@@ -7,10 +7,12 @@
 #include <leat/group/group_files.hpp>
 #include <leat/storage/topic_log.hpp>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace leat::group {
@@ -22,16 +24,21 @@ class standalone {
 
   const std::string& name() const noexcept { return name_; }
 
-  /// fenced: a member has the partition.
+  /// fenced: a member has the partition. Throws closed where the file of the offsets is going away, which takes a moment, and
+  /// whoever removes it is stopped in the middle.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
-    std::optional<errc> outcome;
-    persist(log, name_, [&] {
-      do outcome = try_commit(log, partition, offset, metadata);
-      while (!outcome);
-      return outcome != errc::closed;
-    });
-    return *outcome;
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+      const std::optional<errc> outcome = try_commit(log, partition, offset, metadata);
+      if (!outcome) continue;
+      if (*outcome != errc::closed) return *outcome;
+      if (std::chrono::steady_clock::now() > end) {
+        throw error(errc::closed, log.directory().path(storage::group_offsets::file_name(name_)),
+                    "a process that removes this file is stopped in the middle of it; let it go on or end it");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
 
   /// Behind commits: in durable topics they are on the device, as the topic has it. Throws what the device says.
@@ -42,6 +49,8 @@ class standalone {
   }
 
  private:
+  static constexpr std::chrono::seconds patience{2};
+
   struct used_offsets {
     std::shared_ptr<storage::group_offsets> offsets;
     std::uint64_t flush_nanoseconds = 0;  // of the topic, at the last commit

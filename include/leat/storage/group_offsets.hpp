@@ -195,6 +195,7 @@ class group_offsets {
   /// another such commit was faster: look again. closed: the file is going away (is_kept); what was committed may be gone with it.
   errc commit_unowned(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
                       std::string_view metadata = {}) const {
+    if (!is_kept()) return errc::closed;  // one who tries again and again does not use up epochs
     const bool is_begun = committed_of(partition).observe().epoch == (seen.epoch & format::commit_value::epoch_mask);
     errc failure = errc::fenced;
     if (seen.member != 0 || !is_begun || !metadata.empty()) {
@@ -236,7 +237,8 @@ class group_offsets {
   template <class IsDue>
   void begin_for_all(std::uint32_t partition, std::uint64_t offset, IsDue is_due) const {
     format::commit_value seen = begun_of(partition).observe();
-    if (seen.offset == format::commit_value::none && is_due()) begun_of(partition).replace(seen, {seen.epoch, false, offset});
+    if (seen.offset == format::commit_value::none && is_due())
+      begun_of(partition).replace(seen, {seen.epoch, false, offset});
   }
   /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
   /// `epoch` from now on: a former owner cannot take it away any more.
@@ -256,7 +258,8 @@ class group_offsets {
   /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
   void end(std::uint32_t partition, std::uint32_t epoch) const noexcept {
     format::commit_value seen = begun_of(partition).observe();
-    if (seen.epoch == (epoch & format::commit_value::epoch_mask)) begun_of(partition).replace(seen, {seen.epoch, false, format::commit_value::none});
+    if (seen.epoch == (epoch & format::commit_value::epoch_mask))
+      begun_of(partition).replace(seen, {seen.epoch, false, format::commit_value::none});
   }
 
   /// What the group may still want to read begins here; empty when it has not begun.
@@ -359,7 +362,8 @@ class group_offsets {
       removal().lower();
       return false;
     }
-    const bool removed = directory_->remove(file_name(group_));  // first: no word of a file leads to metadata that is gone
+    const bool removed =
+        directory_->remove(file_name(group_));  // first: no word of a file leads to metadata that is gone
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }

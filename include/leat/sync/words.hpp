@@ -136,9 +136,7 @@ class revision {
     return std::atomic_ref<std::uint64_t>(*word_).fetch_add(1, std::memory_order_seq_cst);
   }
   /// Advances from `seen` alone: of several who want the same step, one makes it, and gets true.
-  bool advance_from(std::uint64_t seen) const noexcept {
-    return set_from(seen, seen + 1);
-  }
+  bool advance_from(std::uint64_t seen) const noexcept { return set_from(seen, seen + 1); }
   bool set_from(std::uint64_t seen, std::uint64_t next) const noexcept {
     return std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(seen, next, std::memory_order_seq_cst);
   }
