@@ -195,7 +195,6 @@ std::string dump_of_a_store() {
   d.bytes(288, 4, "reserved");
   d.bytes(292, 4, "checksum of the 292 bytes before", true);
   d.bytes(512, 16, "generation 0; handovers 0");
-  d.bytes(528, 8, "closed 0");
   d.bytes(576, 16, "members_made 0; evictions 0");
   d.bytes(592, 8, "fenced_commits 0");
   d.nothing_more();

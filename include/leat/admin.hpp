@@ -228,9 +228,8 @@ class admin {
 
   /// Names of the groups, sorted: those with members, and those that have committed.
   std::vector<std::string> groups() const {
-    std::vector<std::string> names = files_->groups().list();
-    std::erase_if(names, [](const std::string& n) { return n.starts_with('~'); });
-    std::sort(names.begin(), names.end());
+    std::vector<std::string> names = group_names();
+    std::erase_if(names, [this](const std::string& n) { return is_being_deleted(n); });
     return names;
   }
 
@@ -299,15 +298,15 @@ class admin {
   bool delete_group(const std::string& name) const {
     bool found = false;
     if (const auto files = group::group_files::open(files_, name)) {
-      require_empty(*files);
-      found = group::group_files::remove(*files_, name);
-    } else {
-      group::group_files::remove_dead_groups(*files_);
+      files->begin_deletion([&] { require_empty(*files); });
+      found = true;  // though another may finish it
     }
     std::vector<finding> skipped;
-    each_topic(skipped, [&](storage::topic_log& log) {  // also where a deleter died before
-      if (remove_offsets(log, name)) found = true;
-    });
+    if (group::group_files::finish_deletion(files_, name, skipped).was_due) {
+      found = true;
+    } else if (!found && is_orphan(name, skipped)) {
+      found = group::group_files::remove_orphan(files_, name, skipped).was_due;
+    }
     if (!skipped.empty()) throw error(skipped.front().code, skipped.front().path, skipped.front().what);
     return found;
   }
@@ -322,7 +321,7 @@ class admin {
     each_topic(report.skipped, [&](storage::topic_log& log) {
       if (log.writable()) clean_topic(log, report);
     });
-    for (const std::string& name : groups()) {
+    for (const std::string& name : group_names()) {
       going_on(report.skipped, files_->groups().path(name), [&] { clean_group(name, report); });
     }
     return report;
@@ -349,23 +348,44 @@ class admin {
     }
   }
 
+  std::vector<std::string> group_names() const {
+    std::vector<std::string> names = files_->groups().list();
+    std::erase_if(names, [](const std::string& n) { return n.starts_with('~'); });
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  bool is_being_deleted(const std::string& name) const {
+    try {
+      return group::group_files::open(files_, name) == nullptr;
+    } catch (const error&) {
+      return false;  // damaged, or not to be read: it is there all the same
+    }
+  }
+
   void clean_topic(storage::topic_log& log, clean_report& report) const {
     report.files += storage::remove_dead_temporaries(*log.context().directory);
+    report.files += storage::group_offsets::remove_lost_metadata(*log.context().directory);
     for (std::uint32_t id = 0; id < log.partitions(); ++id) {
       storage::partition& p = log.partition(id);
       report.files += storage::remove_leftovers(p);
       report.segments += storage::reclaim(p);
     }
     for (const std::string& group : log.groups()) {
-      if (files_->groups().open_directory(group) == nullptr) {
-        report.files += remove_offsets(log, group) ? 1 : 0;
-      } else if (const auto offsets = log.find_group(group)) {
-        report.files += offsets->remove_stale_metadata();
+      const auto offsets = log.find_group(group);
+      if (offsets == nullptr) continue;
+      report.files += offsets->remove_stale_metadata();
+      // Without its directory, which a power failure may have taken, a group has what it committed all the same.
+      if (files_->groups().open_directory(group) == nullptr && offsets->remove_if_unused()) {
+        ++report.files;
+        log.revision().advance();
       }
     }
   }
   void clean_group(const std::string& name, clean_report& report) const {
     const auto files = group::group_files::open(files_, name);
+    if (files == nullptr && files_->writable()) {
+      report.files += group::group_files::finish_deletion(files_, name, report.skipped).files;
+    }
     if (files == nullptr || !files->writable()) return;
     const std::int64_t now = os::monotonic_coarse();
     for (const auto& m : files->members()) {
@@ -378,13 +398,13 @@ class admin {
     report.files += files->remove_leftovers();
   }
 
-  /// Retention does not wait for the group any more.
-  static bool remove_offsets(storage::topic_log& log, const std::string& group) {
-    const auto offsets = log.find_group(group);
-    if (offsets == nullptr) return false;
-    offsets->remove();
-    log.revision().advance();
-    return true;
+  /// Whether something is left in the topics of a group that has no files of its own.
+  bool is_orphan(const std::string& name, std::vector<finding>& skipped) const {
+    bool found = false;
+    each_topic(skipped, [&](storage::topic_log& log) {
+      if (log.find_group(name) != nullptr) found = true;
+    });
+    return found;
   }
 
   static timestamp time_of(std::int64_t nanoseconds) { return timestamp(std::chrono::nanoseconds(nanoseconds)); }
@@ -413,13 +433,18 @@ class admin {
 
   void require_empty(const group::group_files& files) const {
     for (const auto& m : files.members()) {
-      const std::uint64_t life = m->incarnation().observe();
-      if (m->has_lease()) {
-        throw error(errc::group_not_empty, files.path(), "member " + m->id() + " is alive; stop it first");
+      for (std::uint64_t life = m->incarnation().observe(); !m->is_evicted();) {
+        if (m->has_lease()) {
+          throw error(errc::group_not_empty, files.path(), "member " + m->id() + " is alive; stop it first");
+        }
+        if (m->evict(life)) {  // dead, or a static member that will not find its place again
+          files.evictions().add(1);
+          files.forget(*m);
+          break;
+        }
+        const std::uint64_t before = std::exchange(life, m->incarnation().observe());
+        if (life == before) break;  // this user may not write to its file; else a static member has come back
       }
-      if (!m->evict(life)) continue;  // dead, or a static member that will not find its place again
-      files.evictions().add(1);
-      files.forget(*m);
     }
   }
 

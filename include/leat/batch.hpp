@@ -68,8 +68,8 @@ class batch {
   }
   bool empty() const noexcept { return parts_.empty(); }
 
-  /// out_of_range (where the reset policy is none), closed, corrupt, forked, fenced (another has this static member's place);
-  /// ok also when there was nothing to read.
+  /// out_of_range (where the reset policy is none), closed, corrupt, forked, fenced (another has this static member's place),
+  /// full (once, where the group cannot take over a change for want of room); ok also when there was nothing to read.
   errc error() const noexcept { return code_; }
 
  private:

@@ -137,7 +137,8 @@ class consumer {
     return outcome;
   }
 
-  /// Commits these, which it must own; each on its own, in order. too_large: the metadata.
+  /// Commits these, which it must own; each on its own, in order. too_large: the metadata. Throws invalid_argument for an empty
+  /// topic where there are several.
   result<void> commit(std::span<const partition_offset> offsets) {
     if (os::fork_generation() != generation_) return errc::forked;
     errc outcome = errc::ok;
@@ -179,13 +180,10 @@ class consumer {
     if (state_->member || log_ == nullptr) {
       throw error(errc::invalid_argument, state_->store->path(), "a member of a group reads what the group assigns");
     }
-    const std::vector<std::uint32_t> before = assignment();
-    state_->reader.assign(log_, partitions);
-    if (options_.group.empty()) return;
-    for (const std::uint32_t id : partitions) {
-      if (std::find(before.begin(), before.end(), id) != before.end()) continue;
-      if (const auto offset = committed(id)) seek({id, offset->offset});
-    }
+    const auto offsets = options_.group.empty() ? nullptr : log_->find_group(options_.group);
+    state_->reader.assign(log_, partitions, [&](std::uint32_t id) {
+      return offsets == nullptr ? std::nullopt : offsets->committed_position(id);
+    });
   }
   std::vector<std::uint32_t> assignment() const { return state_->reader.assignment(); }
 

@@ -225,28 +225,43 @@ TEST_CASE("a group with a live member is neither deleted nor reset") {
   CHECK(anew.poll().size() == 1);
 }
 
-TEST_CASE("members of a group that was deleted by one who told nobody join again as soon as somebody looks") {
+TEST_CASE("members of a group whose deleter is stopped join again in the next of its name") {
   auto temporary = leat_tests::each_kind_of_store();
   CAPTURE(temporary.store.path());
   const leat::admin admin{temporary.store};
   const auto topic = temporary.store.topic<int>("t", {.partitions = 2});
   leat::consumer in{topic, of_group("g")};
   CHECK(in.poll().error() == errc::ok);
-  leat::os::directory& groups = temporary.store.files()->groups();
-  REQUIRE(groups.rename("g", "~deleted-0123456789abcdef") == leat::os::rename_result::done);
-  const auto deleter = groups.open_directory("~deleted-0123456789abcdef");
-  (void)deleter->try_own();  // and is stopped; one in memory is its maker's for ever
-  CHECK(in.poll().error() == errc::ok);
+  const auto former = temporary.store.files()->groups().open_directory("g");
+  leat::group::group_files::open(temporary.store.files(), "g")->begin_deletion([] {});
+  CHECK(admin.groups().empty());
   std::optional<leat::consumer<int>> other;
   switch (GENERATE(0, 1, 2)) {
     case 0: CHECK(other.emplace(topic, of_group("g")).poll().error() == errc::ok); break;  // makes it anew
-    case 1: CHECK(admin.delete_group("g")); break;  // with what it left of the offsets
-    default: CHECK(admin.clean().topics == 1);
+    case 1: CHECK(admin.delete_group("g")); break;
+    default: CHECK(admin.clean().files == 1);  // of the group's offsets
   }
+  CHECK_FALSE(temporary.store.files()->groups().leads_to("g", *former));
   CHECK(in.poll().error() == errc::ok);
   const std::size_t expected = other ? 2 : 1;
   CHECK(admin.describe_group("g").members.size() == expected);
-  CHECK(groups.open_directory("~deleted-0123456789abcdef") == nullptr);
+}
+
+TEST_CASE("cleaning takes nothing from a group whose directory is lost but what is empty") {
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  const leat::admin admin{temporary.store};
+  const auto log = temporary.store.topic<int>("t").log();
+  const auto offsets = log->open_group("g");  // as a power failure may leave it
+  REQUIRE(offsets->commit_unowned(0, {}, 5, "five") == errc::ok);
+  REQUIRE(log->open_group("empty") != nullptr);
+  const std::string nobodys = temporary.file("topics/t/meta-0123456789abcdef0123456789abcdef-0000-0020000000000001");
+  leat_tests::write_file(nobodys, "of a file that is gone");
+  CHECK(admin.clean().files == 2);
+  CHECK(log->groups() == std::vector<std::string>{"g"});
+  CHECK(offsets->committed(0) == leat::committed_offset{5, "five"});
+  CHECK(admin.delete_group("g"));
+  CHECK(log->groups().empty());
+  CHECK(leat_tests::names_in(temporary.file("groups")).empty());
 }
 
 TEST_CASE("each target of a reset puts the group where it says") {

@@ -158,6 +158,77 @@ TEST_CASE("a group whose last member leaves before it has committed holds nothin
   for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i));
 }
 
+/// Sends to partition 1 until it is refused; how many.
+std::uint64_t fill_added(leat::producer<std::uint64_t>& out) {
+  for (std::uint64_t i = 0; i < most_records; ++i) {
+    const auto at = out.send(i, {.partition = 1});
+    if (at) continue;
+    REQUIRE(at.error() == errc::back_pressure);
+    return i;
+  }
+  FAIL("never refused");
+  return 0;
+}
+
+TEST_CASE("a partition that is added is kept whole for a member that has not polled since") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto reset = GENERATE(offset_reset::earliest, offset_reset::latest);
+  const auto topic = make_topic(temporary);
+  auto options = of_group("g");
+  options.auto_offset_reset = reset;
+  leat::consumer in{topic, options};
+  REQUIRE(in.poll().empty());
+  leat::admin{temporary.store}.add_partitions("t", 2);
+  leat::producer out{topic, {.max_block = 0s}};
+  const std::uint64_t sent = fill_added(out);
+  CHECK_THAT(out.back_pressure_cause(),
+             ContainsSubstring("partition 1") && ContainsSubstring("group \"g\" is at offset 0"));
+  std::uint64_t read = 0;
+  while (read < sent) {
+    const auto batch = in.poll(10s);
+    REQUIRE_FALSE(batch.empty());
+    for (const auto& record : batch) REQUIRE(record.value() == read++);
+  }
+  in.commit().value();
+  CHECK(out.send(sent, {.partition = 1}));
+}
+
+TEST_CASE("a partition that is added while a group is away is kept for its return") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto topic = make_topic(temporary);
+  {
+    leat::consumer in{topic, of_group("g")};
+    REQUIRE(in.poll().empty());
+    in.commit().value();
+  }
+  leat::admin{temporary.store}.add_partitions("t", 2);
+  leat::producer out{topic, {.max_block = 0s}};
+  const std::uint64_t sent = fill_added(out);
+  leat::consumer in{topic, of_group("g")};
+  std::uint64_t read = 0;
+  while (read < sent) {
+    const auto batch = in.poll(10s);
+    REQUIRE_FALSE(batch.empty());
+    for (const auto& record : batch) REQUIRE(record.value() == read++);
+  }
+}
+
+TEST_CASE("nothing of a partition that is added is kept for a consumer that names its partitions") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto topic = make_topic(temporary);
+  auto options = of_group("g");
+  options.partitions = {{0}};
+  leat::consumer in{topic, options};
+  in.commit({{"t", 0}, 0}).value();
+  leat::admin{temporary.store}.add_partitions("t", 2);
+  leat::producer out{topic, {.max_block = 0s}};
+  for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
+  in.commit({{"t", 0}, 0}).value();
+  leat::consumer later{topic, options};  // which makes room for all partitions
+  later.commit({{"t", 0}, 0}).value();
+  for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
+}
+
 TEST_CASE("with wait_for_groups switched off by an operator a waiting producer goes on") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = make_topic(temporary);

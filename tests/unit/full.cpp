@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/failure.hpp"
 #include "support/file_bytes.hpp"
+#include "support/full_device.hpp"
 #include "support/in_child.hpp"
 #include "support/media.hpp"
 #include "support/read_all.hpp"
@@ -10,7 +11,6 @@
 #include <leat/producer.hpp>
 #include <leat/store.hpp>
 
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <ranges>
@@ -19,22 +19,13 @@
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace unit_full {
 
 using leat::errc;
 using leat_tests::in_child;
-
-/// As if the device were full: no file may grow beyond so many bytes.
-void limit_files(rlim_t bytes) {
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit limit{};
-  ::getrlimit(RLIMIT_FSIZE, &limit);
-  limit.rlim_cur = bytes;
-  ::setrlimit(RLIMIT_FSIZE, &limit);
-}
+using leat_tests::limit_files;
 
 /// Sends until the device is full; gives what is wrong, or nothing.
 template <class Value>

@@ -2,8 +2,10 @@
 #include <leat/group/group_files.hpp>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/failure.hpp"
 #include "support/file_bytes.hpp"
+#include "support/in_child.hpp"
 #include "support/media.hpp"
 
 #include <leat/os/clock.hpp>
@@ -102,15 +104,92 @@ TEST_CASE("a group file that is damaged or of something else is refused with its
     CHECK(code_of(open) == errc::truncated);
   }
   write_file(file, sound);
-  poke(file, 528, little_endian(1, 8));  // closed
+  poke(file, 512, little_endian(std::uint64_t{1} << 48, 8));  // generation, with half a mark
   CHECK(code_of(open) == errc::corrupt);
   std::filesystem::remove(file);
+  write_file(s.directory() + "/theirs", "");
   CHECK(code_of(open) == errc::foreign);
+  CHECK(code_of([&] { (void)group_files::open_or_create(s.temporary.store.files(), "g"); }) == errc::foreign);
+  CHECK(s.names() == std::set<std::string>{"theirs"});
+  std::filesystem::remove(s.directory() + "/theirs");
   write_file(file, sound);
   CHECK(code_of(open) == errc::ok);
   std::filesystem::copy(s.directory(), s.temporary.file("groups/h"));
   CHECK_THAT(message_of([&] { (void)group_files::open(s.temporary.store.files(), "h"); }),
              ContainsSubstring("another group"));
+}
+
+TEST_CASE("a group that is marked as being deleted is none, and whoever comes finishes it and makes the next") {
+  sample s;
+  const auto& files = s.temporary.store.files();
+  const auto log = s.temporary.store.topic<int>("t").log();
+  const auto offsets = log->open_group("g");
+  REQUIRE(offsets->commit_unowned(0, {}, 5) == errc::ok);
+  const std::string former = read_file(s.directory() + "/group").substr(16, 16);
+  s.mine->begin_deletion([] {});
+  const int stage = GENERATE(0, 1, 2);
+  if (stage > 0) {
+    offsets->clear([] { return true; });
+    REQUIRE(offsets->remove_if_unused());
+  }
+  if (stage > 1) {  // only its directory is left, with what one has put there who joined meanwhile
+    std::filesystem::remove(s.directory() + "/group");
+    write_file(s.directory() + "/member-0000000007", "");
+  }
+  CHECK(group_files::open(files, "g") == nullptr);
+  const auto next = group_files::open_or_create(files, "g");
+  CHECK_FALSE(next->is_closed());
+  CHECK(next->members().empty());
+  CHECK(read_file(s.directory() + "/group").substr(16, 16) != former);
+  CHECK(s.mine->is_closed());
+  CHECK(s.mine->join(profile("me")) == nullptr);
+  CHECK(log->find_group("g") == nullptr);
+}
+
+TEST_CASE("a deletion looks for members again where somebody has joined since it looked") {
+  sample s(leat_tests::each_kind_of_store());
+  std::shared_ptr<member_file> joined;
+  int looks = 0;
+  const auto begin = [&] {
+    s.others->begin_deletion([&] {
+      if (++looks == 1) {
+        joined = s.mine->join(profile("me"));
+      } else {
+        throw leat::error(errc::group_not_empty, "g", "somebody has joined");
+      }
+    });
+  };
+  CHECK(code_of(begin) == errc::group_not_empty);
+  CHECK(looks == 2);
+  CHECK(joined != nullptr);
+  CHECK_FALSE(s.mine->is_closed());
+}
+
+TEST_CASE("a deletion that cannot be finished says why and leaves the next group to whoever can") {
+  sample s;
+  const auto& files = s.temporary.store.files();
+  const auto log = s.temporary.store.topic<int>("t").log();
+  REQUIRE(log->open_group("g")->commit_unowned(0, {}, 5) == errc::ok);
+  s.mine->begin_deletion([] {});
+  CHECK_THAT(leat_tests::in_child([&]() -> std::string {
+               const auto theirs = leat::store::open(s.temporary.path());
+               leat_tests::leave_descriptors(6);  // too few to open a topic
+               (void)group_files::open_or_create(theirs.files(), "g");
+               return "made the next group beside what was left";
+             }),
+             ContainsSubstring("exception") && ContainsSubstring(s.temporary.file("")));
+  CHECK(log->find_group("g")->committed_position(0) == 5);
+  CHECK(group_files::open(files, "g") == nullptr);
+  CHECK_FALSE(group_files::open_or_create(files, "g")->is_closed());
+  CHECK(log->find_group("g") == nullptr);
+}
+
+TEST_CASE("after another boot a deletion that was cut off is not gone on with") {
+  sample s;
+  s.mine->begin_deletion([] {});
+  REQUIRE(group_files::open(s.temporary.store.files(), "g") == nullptr);
+  leat::storage::recover_group(s.temporary.store.files()->groups(), "g", 0600);
+  CHECK(group_files::open(s.temporary.store.files(), "g") != nullptr);
 }
 
 // --- members ---
@@ -236,7 +315,7 @@ TEST_CASE("what ended members left is removed by whoever looks at the members") 
 
 TEST_CASE("nobody joins a group that was deleted") {
   sample s(leat_tests::each_kind_of_store());
-  s.others->closed().set();
+  s.others->begin_deletion([] {});
   CHECK(s.mine->join(profile("me")) == nullptr);
 }
 

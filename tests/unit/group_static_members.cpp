@@ -8,6 +8,7 @@
 #include <leat/store.hpp>
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <functional>
 #include <initializer_list>
@@ -15,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace unit_group_static_members {
 
@@ -106,12 +108,42 @@ TEST_CASE("a static member whose group was deleted does not take the place that 
   const auto topic = place.store.topic<int>("t", {.partitions = 2});
   member first{topic, of_instance("till-7", 1h)};
   REQUIRE(poll_until({&first}, [&] { return first.owned().size() == 2; }));
-  REQUIRE(leat::group::group_files::remove(*place.store.files(), "g"));
+  leat::group::group_files::open(place.store.files(), "g")->begin_deletion([] {});  // an administrator would be refused
   member successor{topic, of_instance("till-7", 1h)};
   REQUIRE(poll_until({&successor}, [&] { return successor.owned().size() == 2; }));
   CHECK(first.poll().error() == errc::fenced);
   CHECK(successor.poll().error() == errc::ok);
   CHECK(successor.owned().size() == 2);
+}
+
+TEST_CASE("of static members with the same instance id that join at once one stays and the others are fenced") {
+  auto place = leat_tests::each_kind_of_store();
+  const auto topic = place.store.topic<int>("t", {.partitions = 2});
+  constexpr int rounds = 60;
+  constexpr std::size_t twins = 3;
+  for (int round = 0; round < rounds; ++round) {
+    CAPTURE(round);
+    auto options = of_instance("till-7", 1h);
+    options.group += std::to_string(round);
+    std::vector<member> members;
+    for (std::size_t i = 0; i < twins; ++i) members.emplace_back(topic, options);
+    std::barrier together(static_cast<std::ptrdiff_t>(twins));
+    std::vector<std::thread> threads;
+    for (member& m : members) {
+      threads.emplace_back([&] {
+        together.arrive_and_wait();
+        (void)m.poll();
+      });
+    }
+    for (std::thread& t : threads) t.join();
+    std::size_t staying = 0;
+    for (member& m : members) staying += m.poll().error() == errc::ok ? 1 : 0;
+    REQUIRE(staying == 1);
+    REQUIRE(leat::admin{place.store}.describe_group(options.group).members.size() == 1);
+    const auto stays = std::ranges::find_if(members, [](member& m) { return m.poll().error() == errc::ok; });
+    REQUIRE(stays != members.end());
+    REQUIRE(poll_until({&*stays}, [&] { return stays->owned().size() == 2; }));
+  }
 }
 
 }  // namespace unit_group_static_members

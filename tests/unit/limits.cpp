@@ -1,5 +1,6 @@
 // The limits that docs/operations.md names, where they can be tried in seconds; `./run limits` measures the others.
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/failure.hpp"
 #include "support/file_bytes.hpp"
 #include "support/in_child.hpp"
@@ -28,7 +29,9 @@ namespace unit_limits {
 
 using leat::errc;
 using leat_tests::code_of;
+using leat_tests::give_descriptors_back;
 using leat_tests::in_child;
+using leat_tests::leave_descriptors;
 using leat_tests::little_endian;
 using leat_tests::poke;
 using leat_tests::read_file;
@@ -202,22 +205,6 @@ TEST_CASE("a clock that was ahead keeps segments for longer and never lets one g
 }
 
 // --- descriptors and mappings ---
-
-/// No more descriptors than there are, and `spare`.
-void leave_descriptors(unsigned spare) {
-  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  ::close(next);
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = static_cast<rlim_t>(next) + spare;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-void give_descriptors_back() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 TEST_CASE(
     "without a descriptor whatever needs one is an error that names its file and all goes on once there are some") {

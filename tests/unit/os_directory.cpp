@@ -126,12 +126,19 @@ TEST_CASE("a folder that another has removed lists nothing") {
   CHECK(sub->list().empty());
 }
 
-TEST_CASE("a folder that is not empty is not removed") {
+TEST_CASE("a directory that is not empty is not removed") {
   const leat_tests::temporary_directory place;
-  const auto directory = leat::os::folder::open(place.path());
+  const auto directory = GENERATE(true, false)
+                             ? std::shared_ptr<leat::os::directory>(leat::os::folder::open(place.path()))
+                             : std::make_shared<leat::os::memory_directory>("memory");
   directory->create_directory("sub", 0700);
-  directory->open_directory("sub")->create("file", 0600);
+  const auto sub = directory->open_directory("sub");
+  sub->create("file", 0600);
   CHECK_FALSE(directory->remove_directory("sub"));
+  CHECK(directory->leads_to("sub", *sub));
+  sub->remove("file");
+  CHECK(directory->remove_directory("sub"));
+  CHECK_FALSE(directory->leads_to("sub", *sub));
 }
 
 TEST_CASE("a file has the mode that was asked for whatever the umask is") {

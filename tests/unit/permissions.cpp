@@ -6,6 +6,7 @@
 #include "support/read_all.hpp"
 #include "support/temporary_store.hpp"
 
+#include <leat/admin.hpp>
 #include <leat/consumer.hpp>
 #include <leat/producer.hpp>
 #include <leat/store.hpp>
@@ -208,6 +209,28 @@ TEST_CASE("users of one group may write to a store that is made for it") {
           in.commit().value();
           return std::to_string(in.committed(0)->offset);
         }) == "1");
+}
+
+TEST_CASE("a group that cannot be deleted to the end is left as it was") {
+  const place_of place(0);
+  const auto store = leat::store::open(place.path, {.directory_mode = 0775});
+  const auto log = store.topic<int>("t", {.file_mode = 0666}).log();
+  REQUIRE(log->open_group("g")->commit_unowned(0, {}, 5) == errc::ok);
+  (void)leat::group::group_files::open_or_create(store.files(), "g");
+  const bool may_write_to_the_store = GENERATE(true, false);
+  for (const char* const name : {"/groups/g", "/topics/t", "/topics/t/group-g", "/groups/g/group"}) {
+    ::chmod((place.path + name).c_str(), 0777);
+  }
+  ::chmod((place.path + "/groups").c_str(), may_write_to_the_store ? 0755 : 0777);
+  ::chmod((place.path + "/store").c_str(), may_write_to_the_store ? 0666 : 0644);
+  CHECK_THAT(as(ordinary_user,
+                [&]() -> std::string {
+                  (void)leat::admin(leat::store::open(place.path, {.owner = 0})).delete_group("g");
+                  return "was deleted";
+                }),
+             ContainsSubstring("permissions"));
+  CHECK(leat::admin(store).groups() == std::vector<std::string>{"g"});
+  CHECK(log->find_group("g")->committed_position(0) == 5);
 }
 
 }  // namespace unit_permissions

@@ -13,6 +13,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace unit_storage_group_offsets {
 
@@ -172,14 +174,86 @@ TEST_CASE("a tenure that died between its two steps is taken over whole") {
   CHECK(s.others->commit(0, {2, another}, 6) == errc::ok);
 }
 
-TEST_CASE("fencing all ends every tenure and keeps what is committed") {
+TEST_CASE("clearing ends every tenure and forgets what is committed and begun") {
   sample s(leat_tests::each_kind_of_store());
   const std::uint32_t epoch = s.mine->take(2, {}, me).value();
   REQUIRE(s.mine->commit(2, {epoch, me}, 5, "note") == errc::ok);
-  s.others->fence_all();
+  s.mine->begin_for_all(1, 17, [] { return true; });
+  REQUIRE(s.mine->begun(1) == 17);
+  const owner_value seen = s.mine->owner(0);
+  s.others->clear([] { return true; });
   CHECK(s.mine->commit(2, {epoch, me}, 6) == errc::fenced);
+  CHECK(s.mine->commit_unowned(0, seen, 6) == errc::fenced);  // looked at the owner before
   CHECK(s.mine->owner(2).member == 0);
-  CHECK(s.mine->committed(2) == committed_offset{5, "note"});
+  CHECK(s.mine->committed(2) == std::nullopt);
+  CHECK(s.mine->begun(1) == std::nullopt);
+  CHECK(s.commit_unowned(0, 7) == errc::ok);
+}
+
+TEST_CASE(
+    "who was stopped in clearing and is not due any more changes nothing of what came behind the others' clearing") {
+  sample s(leat_tests::each_kind_of_store());
+  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  REQUIRE(s.mine->commit(0, {epoch, me}, 5) == errc::ok);
+  REQUIRE(s.mine->begin(0, epoch, 3) == 3);
+  bool due = true;
+  s.others->clear([&] {
+    if (!std::exchange(due, false)) return false;
+    // Right behind this look it is stopped, and meanwhile others finish, and the next group begins in the same place.
+    s.mine->clear([] { return true; });
+    const std::uint32_t next = s.mine->take(0, s.mine->owner(0), me).value();
+    CHECK(s.mine->begin(0, next, 3) == 3);
+    CHECK(s.mine->commit(0, {next, me}, 5) == errc::ok);
+    return true;
+  });
+  CHECK(s.mine->committed_position(0) == 5);
+  CHECK(s.mine->begun(0) == 3);
+  CHECK(s.mine->owner(0).member == me);
+}
+
+TEST_CASE("a file in which something stands is not removed, whatever it is") {
+  sample s(leat_tests::each_kind_of_store());
+  switch (GENERATE(0, 1, 2)) {
+    case 0: REQUIRE(s.mine->take(2, {}, me)); break;
+    case 1: REQUIRE(s.commit_unowned(2, 0) == errc::ok); break;
+    default: s.mine->begin_for_all(2, 0, [] { return true; });
+  }
+  CHECK_FALSE(s.others->remove_if_unused());
+  CHECK(s.open() != nullptr);
+  CHECK(s.mine->is_kept());
+  s.mine->clear([] { return true; });
+  CHECK(s.others->remove_if_unused());
+  CHECK(s.open() == nullptr);
+  CHECK_FALSE(s.mine->is_kept());
+}
+
+TEST_CASE("nothing goes into a file of offsets that has lost its name") {
+  sample s(leat_tests::each_kind_of_store());
+  REQUIRE(s.others->remove_if_unused());
+  CHECK(s.commit_unowned(0, 5) == errc::closed);
+  CHECK(s.mine->take(1, {}, me) == std::nullopt);
+  CHECK_FALSE(s.mine->reserve(1000));
+  const auto next = s.log->open_group("g");
+  CHECK(s.commit_unowned(0, 6) == errc::closed);  // nor is the next one's name taken for its own
+  CHECK_FALSE(s.mine->remove_if_unused());
+  CHECK(s.open() != nullptr);
+  CHECK(next->commit_unowned(0, next->owner(0), 5) == errc::ok);
+}
+
+TEST_CASE("one who died in removing a file of offsets does not keep others from it, one who is at it does") {
+  const sample s;
+  poke(s.file(), 384, little_endian(1, 8));  // wants to remove it
+  {
+    const auto remover = s.log->context().directory->open("group-g", leat::os::access::read_write);
+    REQUIRE(remover->try_own());
+    CHECK(s.commit_unowned(0, 5) == errc::closed);
+    CHECK(s.mine->take(1, {}, me) == std::nullopt);
+    CHECK_FALSE(s.others->remove_if_unused());
+  }
+  CHECK(s.commit_unowned(0, 6) == errc::ok);
+  CHECK(s.mine->take(1, s.mine->owner(1), me));
+  CHECK(leat_tests::read_file(s.file()).at(384) == 0);
+  CHECK(s.open()->committed_position(0) == 6);
 }
 
 TEST_CASE("where a group began is set by the first and holds until something is committed") {
@@ -343,7 +417,8 @@ TEST_CASE("removing a group's offsets takes its metadata along and fences whoeve
   const sample s;
   const std::uint32_t epoch = s.mine->take(0, {}, me).value();
   REQUIRE(s.mine->commit(0, {epoch, me}, 5, "five") == errc::ok);
-  s.others->remove();
+  s.others->clear([] { return true; });
+  REQUIRE(s.others->remove_if_unused());
   CHECK(s.open() == nullptr);
   CHECK(s.metadata_files().empty());
   CHECK(s.mine->commit(0, {epoch, me}, 6) == errc::fenced);
@@ -391,6 +466,30 @@ TEST_CASE("an offsets file that is damaged or of something else is refused with 
   const auto another_topic = s.temporary.store.topic<int>("u").log();
   std::filesystem::copy_file(s.file(), s.temporary.file("topics/u/group-g"));
   CHECK_THAT(message_of([&] { (void)another_topic->find_group("g"); }), ContainsSubstring("another topic"));
+}
+
+TEST_CASE("a partition that no member has come to is kept from its beginning where members have a place in the topic") {
+  sample s(leat_tests::each_kind_of_store());
+  REQUIRE(s.commit_unowned(1, 4) == errc::ok);
+  CHECK(s.mine->keeps_from(0) == std::nullopt);  // of one who is no member
+  CHECK(s.mine->keeps_from(1) == 4);
+  CHECK(s.mine->keeps_from(7) == std::nullopt);
+  const auto epoch = s.mine->take(2, s.mine->owner(2), me);
+  REQUIRE(epoch);
+  CHECK(s.mine->keeps_from(0) == std::nullopt);  // it has no place yet
+  REQUIRE(s.mine->commit(2, {*epoch, me}, 9) == errc::ok);
+  const auto check = [&](std::uint32_t taken) {
+    CHECK(s.mine->owner(0) == owner_value{});
+    CHECK(s.mine->owner(2).epoch == taken);
+    CHECK(s.mine->keeps_from(0) == 0);
+    CHECK(s.mine->keeps_from(1) == 4);
+    CHECK(s.mine->keeps_from(2) == 9);
+    CHECK(s.mine->keeps_from(7) == 0);  // added since
+    CHECK(s.mine->hold(0) == std::nullopt);
+  };
+  check(*epoch);
+  group_offsets::recover(s.log->context().directory, s.log->header(), "g", std::vector<std::uint64_t>{9, 9, 9});
+  check(*epoch + 1);
 }
 
 }  // namespace unit_storage_group_offsets

@@ -17,10 +17,9 @@ struct group_header {
   std::uint32_t reserved_2;
   std::uint32_t checksum;
   std::uint64_t padding_1[27];
-  std::uint64_t generation;  // grows when members, their topics or the topics' partitions change
+  std::uint64_t generation;  // grows when members, their topics or the topics' partitions change; marked by a deletion
   std::uint64_t handovers;   // grows when partitions were released
-  std::uint64_t closed;      // 1 once the group is deleted
-  std::uint64_t padding_2[5];
+  std::uint64_t padding_2[6];
   std::uint64_t members_made;  // numbers given to members so far
   std::uint64_t evictions;     // members that died or were stuck
   std::uint64_t fenced_commits;
@@ -29,6 +28,11 @@ struct group_header {
 static_assert(offsetof(group_header, checksum) == 292);
 static_assert(offsetof(group_header, generation) == 512 && offsetof(group_header, members_made) == 576);
 static_assert(sizeof(group_header) == 640);
+
+/// The upper 16 bits of the generation: 0, or these once the group is being deleted and nobody is a member any more. In the same
+/// word, so that whoever marks it knows that nobody has joined since it looked.
+inline constexpr std::uint64_t generation_mark = std::uint64_t{0xdead} << 48;
+inline constexpr std::uint64_t generation_mark_bits = std::uint64_t{0xffff} << 48;
 
 struct member_header {
   magic_bytes magic;
@@ -46,8 +50,8 @@ struct member_header {
   char instance[group_name_bytes];  // of a static member; else empty
   char client[group_name_bytes];
   char assignor[64];
-  std::uint32_t reserved;
-  std::uint32_t checksum;  // of all above
+  std::uint32_t value_alignment;  // of the consumer: it reads no topic whose values may lie at less; 0: any
+  std::uint32_t checksum;         // of all above
   std::uint64_t padding_1[13];
   std::uint64_t incarnation;    // whose lease counts: that on this byte; ~0: the member is none any more
   std::uint64_t process;        // for display

@@ -24,9 +24,12 @@ struct offsets_header {
   char group[group_name_bytes];  // zero-terminated
   std::uint32_t reserved_2;
   std::uint32_t checksum;
-  std::uint64_t padding[25];
+  std::uint64_t padding_1[9];
+  std::uint64_t removal;  // 1 while somebody looks whether the file can lose its name, and once it has
+  std::uint64_t padding_2[15];
 };
 static_assert(offsetof(offsets_header, group) == 48 && offsetof(offsets_header, checksum) == 308);
+static_assert(offsetof(offsets_header, removal) == 384);
 static_assert(sizeof(offsets_header) == 512);
 
 /// All zero at first: nobody, nothing, nowhere.

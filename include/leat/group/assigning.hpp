@@ -21,7 +21,7 @@ namespace assigning_detail {
 
 using open_topics = std::map<std::string, std::shared_ptr<storage::topic_log>>;
 
-/// The topics that a member can read of those it asks for: they exist, and have its types. `path`: of its file.
+/// The topics that a member can read of those it asks for: they exist, and have its types, no less aligned. `path`: of its file.
 inline std::vector<std::string> topics_of(const member_profile& member, const std::vector<std::string>& names,
                                           const std::shared_ptr<storage::store_files>& store, const std::string& path,
                                           open_topics& opened) {
@@ -34,7 +34,8 @@ inline std::vector<std::string> topics_of(const member_profile& member, const st
     if (known == opened.end()) known = opened.emplace(name, storage::topic_log::open_untyped(store, name)).first;
     if (known->second == nullptr) continue;  // deleted meanwhile
     const format::topic_header& h = known->second->header();
-    if (fits(member.value_type, h.value_type) && fits(member.key_type, h.key_type)) topics.push_back(name);
+    if (!fits(member.value_type, h.value_type) || !fits(member.key_type, h.key_type)) continue;
+    if (member.value_alignment <= h.value_alignment) topics.push_back(name);
   }
   return topics;
 }

@@ -9,12 +9,20 @@
 // gives the file with it its name, and everybody keeps to that; so all agree, whatever the assignor is, and nobody waits for
 // anybody in particular.
 //
-// Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name.
+// A group that is deleted is marked first, then cleared in all topics, and loses its name last, with its directory, which is
+// emptied before. Whoever comes to it meanwhile, a new member for instance, does the same work, so it does not wait for a
+// deleter that is stopped or dead; and a group of the same name begins only when nothing of this one is left. Its directory has
+// a file in it from the beginning, so none who removes an empty one can take it away.
+//
+// Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name; or a group that
+//            is marked as being deleted, which the next who comes finishes.
 #pragma once
 
 #include <leat/group/agreed_assignment.hpp>
 #include <leat/group/member_file.hpp>
 #include <leat/storage/store_files.hpp>
+#include <leat/storage/topic_log.hpp>
+#include <leat/storage/verification.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -34,21 +42,15 @@ class group_files {
   static constexpr std::string_view assignment_prefix = "assignment-";
   static constexpr std::uint64_t most_assignment_bytes = 256 << 20;  // ten million partitions
 
-  /// Null when there is no such group.
+  /// Null when there is no such group, or it is being deleted.
   static std::shared_ptr<group_files> open(const std::shared_ptr<storage::store_files>& store,
                                            const std::string& name) {
     check_name(name, *store);
     while (auto directory = store->groups().open_directory(name)) {
-      auto [file, mode] = os::open_as_permitted(*directory, file_name);
-      if (!file) {
-        if (!still_named(*store, name, *directory)) continue;  // deleted right now
-        throw error(errc::foreign, directory->path(""), "no group: there is no group file in it");
-      }
-      auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
-      if (!opened->closed().is_set()) return opened;
-      if (still_named(*store, name, *directory)) {
-        throw error(errc::corrupt, directory->path(""), "the group is marked as deleted, but has its name");
-      }
+      if (auto opened = open_in(store, name, directory)) return opened->is_closed() ? nullptr : std::move(opened);
+      if (!still_named(*store, name, *directory)) continue;
+      if (!is_left_over(*directory)) throw_foreign(*directory);
+      return nullptr;
     }
     return nullptr;
   }
@@ -62,20 +64,73 @@ class group_files {
                     "cannot make a group in a store opened for reading");
       }
       remove_dead_groups(*store);
-      storage::make_directory(store->groups(), name, store->directory_mode(), [&](os::directory& directory) {
-        storage::make_group_file(directory, file_name, name, store->directory_mode() & 0666);
-      });
+      if (std::vector<finding> skipped; finish_deletion(store, name, skipped).was_due) continue;
+      make(*store, name, 0);
     }
   }
 
-  /// False when there is no such group. In any case nobody is a member any more of one that had the name: who was joins again.
-  static bool remove(storage::store_files& store, const std::string& name) {
-    return storage::delete_directory(store.groups(), name, [&](os::directory& directory) { close(store, directory); });
+  // --- deletion ---
+
+  /// Nobody is a member from now on, and who joins makes the next group of the name. finish_deletion() does the rest.
+  /// `require_empty()` throws where there are members that live; it is asked again when somebody has joined meanwhile.
+  template <class RequireEmpty>
+  void begin_deletion(RequireEmpty require_empty) const {
+    require_deletable();
+    for (;;) {
+      const std::uint64_t seen = generation().observe();
+      if (is_marked(seen)) return;
+      require_empty();
+      if (generation().set_from(seen, seen | format::generation_mark)) break;
+    }
+    store_->bell().ring(~std::uint32_t{0});
   }
 
-  /// What dead creators and deleters left, and what is being deleted.
+  struct deleted {
+    bool was_due = false;
+    std::size_t files = 0;  // of offsets, that were removed
+  };
+
+  /// Where the group is being deleted, it is when this returns. Topics that are damaged, and so could not be looked at, go to
+  /// `skipped`; whatever else fails is thrown, and the deletion is still to be finished then.
+  static deleted finish_deletion(const std::shared_ptr<storage::store_files>& store, const std::string& name,
+                                 std::vector<finding>& skipped) {
+    check_name(name, *store);
+    deleted result;
+    for (int attempts = 0; attempts < 100; ++attempts) {
+      const auto directory = store->groups().open_directory(name);
+      if (directory == nullptr) return result;
+      if (const auto group = open_in(store, name, directory)) {
+        if (!group->is_closed()) return result;
+        group->require_deletable();
+        result.files += group->clear_topics(skipped);
+      } else if (!still_named(*store, name, *directory)) {
+        continue;
+      } else if (!is_left_over(*directory)) {
+        throw_foreign(*directory);
+      }
+      result.was_due = true;
+      for (const std::string& file : directory->list()) {
+        if (file != file_name) directory->remove(file);
+      }
+      directory->remove(file_name);  // last: until then, whoever comes sees whose the rest is
+      // Only an empty directory goes, and that of the next group has a file in it from its beginning.
+      store->groups().remove_directory(name);
+      if (!store->groups().is_volatile()) store->groups().sync();  // or it might come back with the next one's offsets
+    }
+    throw error(errc::foreign, store->groups().path(name), "the directory of the deleted group does not get empty");
+  }
+
+  /// The same for what is left in the topics of a group that has no files of its own.
+  static deleted remove_orphan(const std::shared_ptr<storage::store_files>& store, const std::string& name,
+                               std::vector<finding>& skipped) {
+    check_name(name, *store);
+    make(*store, name, format::generation_mark);  // unless somebody has made it meanwhile
+    return finish_deletion(store, name, skipped);
+  }
+
+  /// What dead creators left.
   static std::size_t remove_dead_groups(storage::store_files& store) {
-    return storage::remove_dead_directories(store.groups(), [&](os::directory& directory) { close(store, directory); });
+    return storage::remove_dead_directories(store.groups(), [](os::directory&) {});
   }
 
   group_files(std::shared_ptr<storage::store_files> store, std::string name, std::shared_ptr<os::directory> directory,
@@ -103,14 +158,16 @@ class group_files {
   bool writable() const noexcept { return writable_; }
   sync::revision generation() const noexcept { return sync::revision(header().generation); }
   sync::revision handovers() const noexcept { return sync::revision(header().handovers); }
-  sync::flag closed() const noexcept { return sync::flag(header().closed); }
+  /// It is being deleted: nobody is a member any more.
+  bool is_closed() const noexcept { return is_marked(generation().observe()); }
   sync::counter evictions() const noexcept { return sync::counter(header().evictions); }
   sync::counter fenced_commits() const noexcept { return sync::counter(header().fenced_commits); }
 
-  /// All members look again.
-  void advance_generation() const {
-    generation().advance();
+  /// All members look again. The generation before.
+  std::uint64_t advance_generation() const {
+    const std::uint64_t before = generation().advance();
     store_->bell().ring(~std::uint32_t{0});
+    return before;
   }
   /// The same, where nobody has advanced it from `seen` yet.
   void advance_generation_from(std::uint64_t seen) const {
@@ -132,12 +189,18 @@ class group_files {
       throw error(errc::corrupt, directory_->path(file_name),
                   "the number of the next member is " + std::to_string(given) + ", expected 1 to 2^32 - 1");
     }
-    auto member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
-    if (closed().is_set() || !still_named(*store_, name_, *directory_)) {
+    std::shared_ptr<member_file> member;
+    try {
+      member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
+    } catch (const error&) {
+      if (!is_closed()) throw;
+      return nullptr;  // its directory is gone already
+    }
+    // If the mark is not there yet, whoever sets it has seen the member, or another generation.
+    if (is_marked(advance_generation()) || !still_named(*store_, name_, *directory_)) {
       directory_->remove(member->name());
       return nullptr;
     }
-    advance_generation();
     return member;
   }
 
@@ -238,21 +301,83 @@ class group_files {
   }
 
  private:
+  static bool is_marked(std::uint64_t generation) noexcept {
+    return (generation & format::generation_mark_bits) == format::generation_mark;
+  }
+
+  /// Also one that is being deleted. Null when there is no group file in the directory.
+  static std::shared_ptr<group_files> open_in(const std::shared_ptr<storage::store_files>& store,
+                                              const std::string& name,
+                                              const std::shared_ptr<os::directory>& directory) {
+    auto [file, mode] = os::open_as_permitted(*directory, file_name);
+    if (!file) return nullptr;
+    auto opened = std::make_shared<group_files>(store, name, directory, *file, mode);
+    const std::uint64_t generation = opened->generation().observe();
+    if ((generation & format::generation_mark_bits) == 0 || is_marked(generation)) return opened;
+    throw error(
+        errc::corrupt, file->path(),
+        "the generation is " + std::to_string(generation) + ", expected less than 2^48, or the mark of a deletion");
+  }
+
+  /// What a deletion leaves of a group's directory at its end, and one who joined then.
+  static bool is_left_over(const os::directory& directory) {
+    const auto names = directory.list();
+    return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+      return name == file_name || name.starts_with('~') || name.starts_with(member_file::name_prefix) ||
+             name.starts_with(assignment_prefix);
+    });
+  }
+  [[noreturn]] static void throw_foreign(const os::directory& directory) {
+    throw error(errc::foreign, directory.path(""), "no group: there is no group file in it");
+  }
+
+  /// Unless there is one.
+  static void make(storage::store_files& store, const std::string& name, std::uint64_t generation) {
+    storage::make_directory(store.groups(), name, store.directory_mode(), [&](os::directory& directory) {
+      storage::make_group_file(directory, file_name, name, store.directory_mode() & 0666, generation);
+    });
+  }
+
+  /// Before anything is done that could not be finished.
+  void require_deletable() const {
+    if (writable_ && store_->writable() && directory_->is_writable() && store_->groups().is_writable()) return;
+    throw error(errc::permission_denied, path(), "the group cannot be deleted with this user's permissions");
+  }
+
+  /// As long as it has its name, none of the same name can have begun.
+  bool is_clearing() const { return is_closed() && still_named(*store_, name_, *directory_); }
+
+  /// How many files of offsets were removed.
+  std::size_t clear_topics(std::vector<finding>& skipped) const {
+    std::size_t removed = 0;
+    for (const std::string& name : storage::topic_log::names(*store_)) {
+      if (!is_clearing()) break;
+      try {
+        const auto log = storage::topic_log::open_untyped(store_, name);
+        const auto offsets = log == nullptr ? nullptr : log->find_group(name_);
+        if (offsets == nullptr) continue;
+        if (!log->writable() || !offsets->writable()) {
+          throw error(errc::permission_denied, log->path(), "the group's offsets cannot be deleted by this user");
+        }
+        offsets->clear([this] { return is_clearing(); });
+        removed += offsets->remove_if_unused() ? 1 : 0;
+        log->revision().advance();  // retention does not wait for the group any more
+      } catch (const error& e) {
+        if (!store_->topics().status(name)) continue;  // deleted meanwhile
+        const bool is_damaged = e.code() == errc::foreign || e.code() == errc::corrupt || e.code() == errc::truncated ||
+                                e.code() == errc::wrong_version;
+        if (!is_damaged) throw;
+        const std::string path = e.path().empty() ? store_->topics().path(name) : e.path();
+        skipped.push_back({path, e.reason(), static_cast<errc>(e.code().value())});
+      }
+    }
+    return removed;
+  }
+
   static void check_name(const std::string& name, const storage::store_files& store) {
     if (storage::is_legal_name(name)) return;
     throw error(errc::name_invalid, store.groups().path(name.substr(0, 300)),
                 "a group's name has " + std::string(storage::legal_names));
-  }
-
-  /// Tells the members of a group that has lost its name. [close]
-  static void close(storage::store_files& store, os::directory& directory) {
-    const auto file = directory.open(file_name, os::access::read_write);
-    if (!file || file->status().bytes < sizeof(format::group_header)) return;
-    const os::mapping mapped(*file, sizeof(format::group_header), os::access::read_write);
-    const auto& header = *reinterpret_cast<const format::group_header*>(mapped.data());
-    sync::flag(header.closed).set();
-    sync::revision(header.generation).advance();
-    store.bell().ring(~std::uint32_t{0});
   }
 
   static std::string assignment_name(std::uint64_t generation) {

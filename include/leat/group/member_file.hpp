@@ -41,6 +41,7 @@ struct member_profile {
   std::vector<std::string> subscription;  // topics, or one regular expression
   std::uint64_t value_type = 0;
   std::uint64_t key_type = 0;
+  std::uint32_t value_alignment = 0;  // 0: any
   std::uint64_t max_poll_nanoseconds = 0;
   std::uint64_t session_nanoseconds = 0;
 
@@ -144,6 +145,7 @@ class member_file {
                      {},
                      h.value_type,
                      h.key_type,
+                     h.value_alignment,
                      h.max_poll_nanoseconds,
                      h.session_nanoseconds};
     const std::string_view text(reinterpret_cast<const char*>(mapping_.data() + sizeof h), h.subscription_bytes);
@@ -275,6 +277,7 @@ class member_file {
     h.group = group;
     h.value_type = profile.value_type;
     h.key_type = profile.key_type;
+    h.value_alignment = profile.value_alignment;
     h.created = os::realtime();
     h.max_poll_nanoseconds = profile.max_poll_nanoseconds;
     h.session_nanoseconds = profile.session_nanoseconds;

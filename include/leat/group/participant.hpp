@@ -67,6 +67,7 @@ class participant final : public storage::attendant {
     profile_.assignor = assignor_.name;
     profile_.value_type = value.fingerprint;
     profile_.key_type = key.fingerprint;
+    profile_.value_alignment = value.alignment;
     profile_.max_poll_nanoseconds = limited(options.max_poll_interval);
     profile_.session_nanoseconds = limited(options.session_timeout);
   }
@@ -116,7 +117,7 @@ class participant final : public storage::attendant {
     const guard working(busy_);
     const std::int64_t now = os::monotonic_coarse();
     if (member_ == nullptr && !join(now)) return fail_replaced();
-    if (!member_->is_current() || group_->closed().is_set()) [[unlikely]] {
+    if (!member_->is_current() || group_->is_closed()) [[unlikely]] {
       replaced_ = member_->is_replaced();
       lose();
       if (replaced_ || !join(now)) return fail_replaced();
@@ -132,11 +133,14 @@ class participant final : public storage::attendant {
       if (now >= next_look_) topics_seen_ = none;
     }
     errc outcome = errc::ok;
+    const std::uint64_t generation = group_->generation().observe();
+    const std::uint64_t topics = store_->topics_revision().observe();
     try {
       if (has_changed()) [[unlikely]]
         catch_up(now, outcome);
       if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
-    } catch (const error&) {
+    } catch (const error& e) {
+      if (e.code() == errc::full) return go_on_without_room(e, now, generation, topics);
       if (!subscription_.is_losing_a_topic()) throw;
       topics_seen_ = none;  // files went away with a topic: look again
     }
@@ -153,15 +157,18 @@ class participant final : public storage::attendant {
 
   bool stirred() const noexcept override {
     if (member_ == nullptr) return subscribed_;
-    return !member_->is_current() || has_changed() || (!wanted_.empty() && group_->handovers().observe() != handovers_);
+    return !member_->is_current() || group_->is_closed() || has_changed() ||
+           (!wanted_.empty() && group_->handovers().observe() != handovers_);
   }
 
   // --- offsets ---
 
   /// Everything that polls have returned. fenced: some of it belongs to others now; the rest is committed.
   errc commit() {
-    if (member_ != nullptr && !member_->is_current()) return tenures_.empty() ? errc::ok : noted(errc::fenced);
-    errc outcome = errc::ok;
+    if (member_ != nullptr && !member_->is_current()) {
+      return tenures_.empty() && !is_losing_ ? errc::ok : noted(errc::fenced);
+    }
+    errc outcome = is_losing_ ? noted(errc::fenced) : errc::ok;
     for (tenure& t : tenures_) {
       if (const errc failure = commit_position(t); failure != errc::ok) outcome = failure;
     }
@@ -174,9 +181,13 @@ class participant final : public storage::attendant {
   }
 
   errc commit(const std::string& topic, std::uint32_t partition, std::uint64_t offset, const std::string& metadata) {
+    if (topic.empty() && subscription_.logs().size() > 1) {
+      throw error(errc::invalid_argument, store_->groups().path(options_.group),
+                  "partition " + std::to_string(partition) + " may be of several topics here: name the topic");
+    }
     if (member_ == nullptr || !member_->is_current()) return noted(errc::fenced);
     for (tenure& t : tenures_) {
-      if (t.log->name() != topic || t.partition != partition) continue;
+      if ((!topic.empty() && t.log->name() != topic) || t.partition != partition) continue;
       const errc failure = t.offsets->commit(partition, {t.epoch, member_->number()}, offset, metadata);
       if (failure == errc::ok) t.committed = offset;
       return noted(failure);
@@ -200,6 +211,7 @@ class participant final : public storage::attendant {
   static constexpr std::int64_t retry_after = 5'000'000;
   // Whoever makes or deletes a topic may die before telling of it.
   static constexpr std::int64_t look_after = 1'000'000'000;
+  static constexpr std::int64_t look_for_room_after = 100'000'000;
   static constexpr std::uint64_t none = ~std::uint64_t{0};
 
   /// A partition that this member has, in its tenure.
@@ -269,10 +281,13 @@ class participant final : public storage::attendant {
       }
       member_ = come_back(members, now);
       if (replaced_) return false;
-      if (member_ == nullptr) member_ = group_->join(profile_);
+      if (member_ == nullptr) {
+        member_ = group_->join(profile_);
+        if (member_ != nullptr && !profile_.instance.empty() && !replace_twins()) return false;
+      }
       if (member_ != nullptr) break;
     }
-    agreed_generation_ = generation_ = none;
+    agreed_generation_ = generation_ = generation_seen_ = none;
     topics_seen_ = none;
     polled_ = 0;
     has_joined_ = true;
@@ -308,6 +323,28 @@ class participant final : public storage::attendant {
     return nullptr;
   }
 
+  /// Others of the same instance id that have joined at the same moment saw this one as little as it saw them. Each looks again
+  /// when its file is there, so the later of two sees the other: the one with the larger number stays. False when that is not
+  /// this one.
+  bool replace_twins() {
+    for (const auto& m : group_->members()) {
+      if (m->number() == member_->number() || m->profile().instance != profile_.instance) continue;
+      for (;;) {
+        const std::uint64_t life = m->incarnation().observe();  // before the look
+        if (m->is_evicted()) break;
+        if (m->number() > member_->number() && m->has_lease()) {
+          replaced_ = true;
+          if (member_->leave()) group_->forget(*member_);
+          member_.reset();
+          return false;
+        }
+        if (m->evict(life, format::replaced)) group_->forget(*m);
+        if (m->incarnation().observe() == life) break;  // this user may not end it
+      }
+    }
+    return true;
+  }
+
   /// Gives everything up in good order. It is no member any more behind it, also where it throws.
   void leave() {
     if (member_ == nullptr) return;
@@ -328,7 +365,7 @@ class participant final : public storage::attendant {
       if (!member_->is_static())
         steps.take([&] { end_membership(); });  // a static one may come back, and finds all as it was
     } else {
-      steps.take([&] { tell(listener_.lost, owned()); });
+      steps.take([&] { tell_lost(owned()); });
     }
     reset();
     steps.finish();
@@ -347,7 +384,7 @@ class participant final : public storage::attendant {
   void lose() {
     const std::vector<topic_partition> gone = owned();
     reset();
-    tell(listener_.lost, gone);
+    tell_lost(gone);
   }
 
   void reset() {
@@ -396,7 +433,19 @@ class participant final : public storage::attendant {
   // --- catching up ---
 
   bool has_changed() const noexcept {
-    return group_->generation().observe() != generation_ || store_->topics_revision().observe() != topics_seen_;
+    return group_->generation().observe() != generation_seen_ || store_->topics_revision().observe() != topics_seen_;
+  }
+
+  /// The device has no room for a file that the group's agreement needs. What this member has stays its own until it gives it up,
+  /// so it reads on; it is told once, and looks for room from time to time, and when something changes again.
+  [[gnu::cold]] errc go_on_without_room(const error& why, std::int64_t now, std::uint64_t generation,
+                                        std::uint64_t topics) {
+    generation_seen_ = generation;
+    topics_seen_ = topics;
+    const std::int64_t look = now + look_for_room_after;
+    next_look_ = now >= next_look_ ? look : std::min(next_look_, look);
+    if (std::exchange(lacks_room_, true)) return errc::ok;
+    return reader_.fail(errc::full, why.path(), why.reason());
   }
 
   /// Takes over what has changed: members, topics, or both. Only a whole catching-up counts as done; should something throw in
@@ -418,7 +467,8 @@ class participant final : public storage::attendant {
     drop([&](const tenure& t) { return !subscription_.has(t.log); });
     subscription_.look(*store_, open_topic_);
     if (!subscription_.is_covered_by(agreed_.topics)) group_->advance_generation_from(agreed_generation_);
-    begin_new_partitions();
+    all_of_it steps;  // whatever cannot be begun or taken: others do not wait for what is theirs
+    steps.take([&] { begin_new_partitions(); });
     std::vector<topic_partition> target = agreed_.of_members[member_->number()];
     std::erase_if(target, [&](const topic_partition& p) {
       const auto log = subscription_.logs().find(p.topic);
@@ -430,12 +480,16 @@ class participant final : public storage::attendant {
     }
     std::set<topic_partition> has;  // there may be thousands
     for (const tenure& t : tenures_) has.insert({t.log->name(), t.partition});
-    std::erase_if(target, [&](const topic_partition& p) { return has.contains(p); });
+    std::erase_if(target, [&](const topic_partition& p) { return has.contains(p) || is_unbegun(p.topic); });
     wanted_ = std::move(target);
-    take_over(now);
-    topics_seen_ = seen;
-    generation_ = agreed_generation_;
+    steps.take([&] { take_over(now); });
+    steps.finish();
+    const bool has_begun = std::none_of(subscription_.logs().begin(), subscription_.logs().end(),
+                                        [&](const auto& log) { return is_unbegun(log.first); });
+    topics_seen_ = has_begun ? seen : none;
+    generation_ = generation_seen_ = agreed_generation_;
     next_look_ = now + look_after;
+    lacks_room_ = false;
   }
 
   /// That of the present generation, which it computes where nobody has.
@@ -464,9 +518,16 @@ class participant final : public storage::attendant {
   /// `latest` is what was sent since this member was there, so all of what came later.
   void begin_new_partitions() {
     subscription_.for_new_partitions([&](storage::topic_log& log, std::uint32_t id) {
-      if (options_.auto_offset_reset != offset_reset::latest) return;
-      log.open_group(options_.group)->begin(id, 0, log.partition(id).start_offset().observe());
+      if (options_.auto_offset_reset != offset_reset::latest) return true;
+      const auto offsets = log.open_group(options_.group);
+      offsets->begin_for_all(id, log.partition(id).start_offset().observe(), [&] { return !group_->is_closed(); });
+      return offsets->is_kept();
     });
+  }
+
+  /// That could not be noted.
+  bool is_unbegun(const std::string& topic) const {
+    return subscription_.has_new_partitions(*subscription_.logs().at(topic));
   }
 
   /// What others, or nobody, have now.
@@ -479,7 +540,7 @@ class participant final : public storage::attendant {
       reader_.drop(*t.log, t.partition);
     }
     std::erase_if(tenures_, is_gone);
-    tell(listener_.lost, gone);
+    tell_lost(gone);
   }
 
   /// A tenure may be ended from outside: the group's offsets are deleted with the group, for instance.
@@ -571,13 +632,18 @@ class participant final : public storage::attendant {
   bool try_take(const topic_partition& p) {
     const auto& log = subscription_.logs().at(p.topic);
     auto& offsets = offsets_[log];
-    if (offsets == nullptr) offsets = log->open_group(options_.group);
-    offsets->reserve(log->partitions());
+    if (offsets == nullptr || offsets->capacity() < log->partitions()) offsets = log->open_group(options_.group);
     const format::owner_value seen = offsets->owner(p.partition);
     if (seen.member != 0 && seen.member != member_->number() && group_->is_member(seen.member)) return false;
+    // The owner may be a member of the next group of this name. Where it is none, what was seen is older than that group, and T1 fails.
+    if (!member_->is_current() || group_->is_closed()) return false;
     const auto epoch = offsets->take(p.partition, seen, member_->number());
-    if (!epoch) return false;
-    if (!member_->is_current()) {  // ended meanwhile: it would be nobody's otherwise until somebody looks
+    if (!epoch) {
+      offsets = nullptr;  // perhaps it is not the group's any more
+      return false;
+    }
+    // Ended meanwhile, or with its group: it would be nobody's otherwise until somebody looks.
+    if (!member_->is_current() || group_->is_closed()) {
       offsets->release(p.partition, *epoch, member_->number());
       return false;
     }
@@ -626,6 +692,12 @@ class participant final : public storage::attendant {
     if (is_due) acknowledge();
   }
 
+  /// What it had read of them can be committed no more: a commit of everything says so.
+  void tell_lost(const std::vector<topic_partition>& gone) {
+    const guard losing(is_losing_);
+    tell(listener_.lost, gone);
+  }
+
   static void tell(const std::function<void(std::span<const topic_partition>)>& callback,
                    const std::vector<topic_partition>& partitions) {
     if (callback && !partitions.empty()) callback(partitions);
@@ -643,6 +715,7 @@ class participant final : public storage::attendant {
   bool subscribed_ = false;
   bool busy_ = false;
   bool replaced_ = false;
+  bool is_losing_ = false;   // and tells the listener
   bool has_joined_ = false;  // with this subscription
 
   std::shared_ptr<group_files> group_;
@@ -652,6 +725,8 @@ class participant final : public storage::attendant {
   agreed_assignment agreed_;
   std::uint64_t agreed_generation_ = none;  // that of agreed_
   std::uint64_t generation_ = none;         // the last that it has followed in all
+  std::uint64_t generation_seen_ = none;    // the last that it has tried to follow, as far as there was room
+  bool lacks_room_ = false;                 // and has been told so
   std::uint64_t handovers_ = 0;
   std::uint64_t topics_seen_ = none;
   std::int64_t next_look_ = 0;

@@ -214,18 +214,24 @@ class subscription {
     return {format::text_of(log.header().id), log.partitions()};
   }
 
-  /// Calls `is_new(log, partition)` for what has come since the last call, except at the first.
-  template <class New>
-  void for_new_partitions(New is_new) {
+  /// Calls `begin(log, partition)` for what has come since the last call, except at the first. Where it gives false or throws,
+  /// that and the topic's partitions behind it count as new the next time.
+  template <class Begin>
+  void for_new_partitions(Begin begin) {
     const bool first = !seen_.has_value();
     if (first) seen_.emplace();
     for (const auto& entry : logs_) {
       const log& opened = entry.second;
       std::uint32_t& seen = (*seen_)[opened->header().id];
-      for (const std::uint32_t count = opened->partitions(); seen < count; ++seen) {
-        if (!first) is_new(*opened, seen);
-      }
+      const std::uint32_t count = opened->partitions();
+      while (seen < count && (first || begin(*opened, seen))) ++seen;
     }
+  }
+
+  /// Partitions for which for_new_partitions() has come to no end.
+  bool has_new_partitions(const storage::topic_log& opened) const {
+    const auto seen = seen_->find(opened.header().id);
+    return seen == seen_->end() || seen->second < opened.partitions();
   }
 
  private:

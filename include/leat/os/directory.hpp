@@ -55,6 +55,9 @@ class directory {
   /// Whether `name` still leads to the directory that `opened` is.
   virtual bool leads_to(const std::string& name, const directory& opened) const = 0;
 
+  /// Whether this user may make and remove names in it.
+  virtual bool is_writable() const = 0;
+
   /// Permission bits of this directory.
   virtual mode_t mode() const = 0;
 

@@ -120,6 +120,8 @@ class folder final : public directory {
     return named && self && named->same_file(*self);
   }
 
+  bool is_writable() const override { return ::faccessat(self_.descriptor(), ".", W_OK | X_OK, AT_EACCESS) == 0; }
+
   mode_t mode() const override { return permissions().st_mode & 0777; }
 
   void sync() const override { self_.sync(); }

@@ -88,13 +88,18 @@ class memory_directory final : public directory {
 
   bool remove_directory(const std::string& name) override {
     const auto guard = lock();
-    directories_.erase(name);
+    const auto found = directories_.find(name);
+    if (found == directories_.end()) return true;
+    if (!found->second->list().empty()) return false;
+    directories_.erase(found);
     return true;
   }
 
   bool leads_to(const std::string& name, const directory& opened) const override {
     return open_directory(name).get() == &opened;
   }
+
+  bool is_writable() const override { return true; }
 
   mode_t mode() const override { return 0700; }
 

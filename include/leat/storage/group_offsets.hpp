@@ -29,6 +29,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,7 +83,7 @@ class group_offsets {
         writable_(mode == os::access::read_write),
         file_mode_(topic.file_mode),
         durability_(static_cast<leat::durability>(topic.durability)) {
-    const format::offsets_header h = header();
+    const format::offsets_header h = format::fixed_fields(header());
     const auto fail = [&](errc code, const std::string& reason) { throw error(code, file.path(), reason); };
     if (h.magic != format::offsets_magic) fail(errc::foreign, "no offsets file");
     if (h.version != format::version) {
@@ -149,42 +150,37 @@ class group_offsets {
   /// Partitions that have words. A topic that got more has room here after reserve().
   std::uint32_t capacity() const noexcept { return capacity_.load(std::memory_order_acquire); }
 
-  void reserve(std::uint32_t partitions) {
-    if (partitions <= capacity()) return;
+  /// False when this file is not the group's any more: open it again.
+  bool reserve(std::uint32_t partitions) {
+    if (partitions <= capacity()) return true;
     auto file = directory_->open(file_name(group_), os::access::read_write);
-    if (!file) throw error(errc::not_found, directory_->path(file_name(group_)), "the group's offsets were deleted");
+    if (!file || !is_this(*file)) return false;
     const std::uint64_t before = file->status().bytes;
     file->reserve(format::offsets_file_bytes(partitions));
     if (is_durable()) file->sync();
     if (file->status().bytes < before) throw error(errc::corrupt, file->path(), "the file shrank");
     measure(*file);
+    return true;
   }
 
   format::owner_value owner(std::uint32_t partition) const noexcept { return owner_of(partition).observe(); }
 
   /// T1 and T2: from nobody, or from a member that is none any more, which `seen` was when it was looked at. The epoch of the
-  /// new tenure; empty when another was faster.
+  /// new tenure; empty when another was faster, or the file is going away (is_kept).
   std::optional<std::uint32_t> take(std::uint32_t partition, format::owner_value seen, std::uint32_t member) const {
+    if (!is_kept()) return std::nullopt;  // one who tries again and again does not use up epochs
     const format::owner_value mine{seen.epoch + 1, member};
     if (!owner_of(partition).pass(seen, mine)) return std::nullopt;
     if (!begin_epoch(partition, mine)) return std::nullopt;
     // What the last owner committed it may not have flushed; a commit here that finds it done is to hold all the same.
     if (is_durable()) unflushed_.store(true, std::memory_order_release);
+    if (!is_kept()) return std::nullopt;
     return mine.epoch;
   }
 
   /// False when it was not this member's any more.
   bool release(std::uint32_t partition, std::uint32_t epoch, std::uint32_t member) const noexcept {
     return owner_of(partition).pass({epoch, member}, {epoch, 0});
-  }
-
-  /// Ends every tenure: whoever has a partition is fenced.
-  void fence_all() const {
-    for (std::uint32_t p = 0; p < capacity(); ++p) {
-      format::owner_value seen = owner(p);
-      const format::owner_value nobody{seen.epoch + 1, 0};
-      if (owner_of(p).pass(seen, nobody)) begin_epoch(p, nobody);
-    }
   }
 
   /// C1. fenced: the tenure `mine` has ended. too_large: the metadata. invalid_argument: an offset of more than 52 bits.
@@ -195,13 +191,19 @@ class group_offsets {
   }
 
   /// The same for one who is no member, where the owner that was looked at, `seen`, is nobody or is no member any more: a
-  /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition.
+  /// tenure that is left is ended first, so that it cannot undo this commit. fenced: a member has taken the partition, or
+  /// another such commit was faster: look again. closed: the file is going away (is_kept); what was committed may be gone with it.
   errc commit_unowned(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
                       std::string_view metadata = {}) const {
-    const format::owner_value nobody{seen.member == 0 ? seen.epoch : seen.epoch + 1, 0};
-    if (seen.member != 0 && !owner_of(partition).pass(seen, nobody)) return errc::fenced;
-    if (!begin_epoch(partition, nobody)) return errc::fenced;
-    return replace(partition, nobody.epoch, offset, metadata);
+    if (!is_kept()) return errc::closed;  // one who tries again and again does not use up epochs
+    const bool is_begun = committed_of(partition).observe().epoch == (seen.epoch & format::commit_value::epoch_mask);
+    errc failure = errc::fenced;
+    if (seen.member != 0 || !is_begun || !metadata.empty()) {
+      failure = commit_apart(partition, seen, offset, metadata);
+    } else if (owner(partition) == seen) {
+      failure = replace(partition, seen.epoch, offset, metadata);
+    }
+    return failure != errc::ok || is_kept() ? failure : errc::closed;
   }
 
   /// Empty when nothing is committed.
@@ -230,17 +232,23 @@ class group_offsets {
     const std::uint64_t offset = begun_of(partition).observe().offset;
     return offset == format::commit_value::none ? std::nullopt : std::optional(offset);
   }
+  /// Where the group has not begun, it begins at `offset`, while `is_due()`: for nobody in particular. As with clear(), one who is
+  /// stopped and is not due any more changes nothing.
+  template <class IsDue>
+  void begin_for_all(std::uint32_t partition, std::uint64_t offset, IsDue is_due) const {
+    format::commit_value seen = begun_of(partition).observe();
+    if (seen.offset == format::commit_value::none && is_due())
+      begun_of(partition).replace(seen, {seen.epoch, false, offset});
+  }
   /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
-  /// `epoch` from now on: a former owner cannot take it away any more. Epoch 0: of nobody yet.
+  /// `epoch` from now on: a former owner cannot take it away any more.
   std::optional<std::uint64_t> begin(std::uint32_t partition, std::uint32_t epoch,
                                      std::optional<std::uint64_t> offset) const noexcept {
     const sync::commit_word word = begun_of(partition);
     format::commit_value seen = word.observe();
     for (;;) {
       if (seen.offset != format::commit_value::none) {
-        if (epoch == 0 || word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) {
-          return seen.offset;
-        }
+        if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) return seen.offset;
       } else {
         if (!offset) return std::nullopt;
         if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *offset})) return offset;
@@ -250,13 +258,24 @@ class group_offsets {
   /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
   void end(std::uint32_t partition, std::uint32_t epoch) const noexcept {
     format::commit_value seen = begun_of(partition).observe();
-    if (seen.epoch == (epoch & format::commit_value::epoch_mask)) begun_of(partition).replace(seen, {});
+    if (seen.epoch == (epoch & format::commit_value::epoch_mask))
+      begun_of(partition).replace(seen, {seen.epoch, false, format::commit_value::none});
   }
 
   /// What the group may still want to read begins here; empty when it has not begun.
   std::optional<std::uint64_t> hold(std::uint32_t partition) const noexcept {
     if (const auto offset = committed_position(partition)) return offset;
     return partition < capacity() ? begun(partition) : std::nullopt;
+  }
+
+  /// What retention keeps for the group begins here; empty: nothing. A partition that none of its members has come to, of a topic
+  /// where members have a place, is kept from its beginning: it was added since, and whoever polls next takes it. One who is no
+  /// member reads what it names, and nothing is kept of the rest.
+  std::optional<std::uint64_t> keeps_from(std::uint32_t partition) const noexcept {
+    if (const auto offset = hold(partition)) return offset;
+    const bool is_untouched = partition >= capacity() || owner(partition) == format::owner_value{};
+    if (is_untouched && members_have_a_place()) return 0;
+    return std::nullopt;
   }
 
   /// Removes the metadata files that no committed word leads to, nor will. How many there were.
@@ -268,29 +287,119 @@ class group_offsets {
       const auto partition = static_cast<std::uint32_t>(std::strtoul(name.c_str() + prefix.size(), nullptr, 10));
       const auto word = format::commit_value::of(std::strtoull(name.c_str() + prefix.size() + 5, nullptr, 16));
       if (partition >= capacity() || name != metadata_name(partition, word)) continue;
-      if (word.epoch == (owner(partition).epoch & format::commit_value::epoch_mask)) continue;  // perhaps in the making
-      if (committed_of(partition).observe() == word) continue;
+      // Perhaps in the making: of the tenure that may commit, or of one behind it up to the owner's.
+      const std::uint32_t first = committed_of(partition).observe().epoch;
+      const auto behind = [&](std::uint32_t epoch) { return (epoch - first) & format::commit_value::epoch_mask; };
+      if (behind(word.epoch) <= behind(owner(partition).epoch)) continue;
       removed += directory_->remove(name) ? 1 : 0;
     }
     return removed;
   }
 
-  /// Removes the file and its metadata: the group has committed nothing in this topic. A death in between leaves a file
-  /// without commits, to be removed again.
-  void remove() const {
-    fence_all();
-    for (std::uint32_t p = 0; p < capacity(); ++p) {
-      format::commit_value seen = committed_of(p).observe();
-      while (!committed_of(p).replace(seen, {seen.epoch, false, format::commit_value::none})) {
-      }
+  /// Removes the metadata of files that are gone. How many there were.
+  static std::size_t remove_lost_metadata(os::directory& directory) {
+    std::vector<std::string> found;
+    for (std::string& name : directory.list()) {
+      if (name.starts_with(metadata_prefix)) found.push_back(std::move(name));
     }
+    if (found.empty()) return 0;
+    std::set<std::string> prefixes;  // of the files that there are, which are looked for behind their metadata
+    for (const std::string& name : directory.list()) {
+      if (!name.starts_with(name_prefix)) continue;
+      const auto file = directory.open(name, os::access::read_only);
+      if (!file || file->status().bytes < sizeof(format::offsets_header)) continue;
+      const os::mapping page(*file, sizeof(format::offsets_header), os::access::read_only);
+      prefixes.insert(metadata_prefix_of(reinterpret_cast<const format::offsets_header*>(page.data())->id));
+    }
+    std::size_t removed = 0;
+    for (const std::string& name : found) {
+      const std::size_t id_end = name.find('-', metadata_prefix.size());
+      if (id_end == name.npos || prefixes.contains(name.substr(0, id_end + 1))) continue;
+      removed += directory.remove(name) ? 1 : 0;
+    }
+    return removed;
+  }
+
+  /// Ends every tenure, and the group has committed nothing and begun nowhere in this topic; while `is_due()`.
+  ///
+  /// Each word is exchanged for what was seen in it before is_due() was asked. So one who was stopped, and is not due when it
+  /// goes on, changes nothing: those who did the work meanwhile have begun another epoch everywhere.
+  template <class IsDue>
+  void clear(IsDue is_due) const {
+    for (std::uint32_t p = 0; p < capacity();) {
+      const format::owner_value tenure = owner(p);
+      format::commit_value committed = committed_of(p).observe();
+      format::commit_value begun = begun_of(p).observe();
+      if (!is_due()) return;
+      const format::owner_value nobody{tenure.epoch + 1, 0};
+      if (!owner_of(p).pass(tenure, nobody)) continue;
+      const format::commit_value nothing{nobody.epoch & format::commit_value::epoch_mask, false,
+                                         format::commit_value::none};
+      const format::commit_value before = committed;
+      if (!committed_of(p).replace(committed, nothing)) continue;
+      if (before.has_metadata) directory_->remove(metadata_name(p, before));
+      if (!begun_of(p).replace(begun, nothing)) continue;
+      ++p;
+    }
+    (void)remove_stale_metadata();
+  }
+
+  /// Removes the file if nothing stands in it. False when something does, when another is at it, and when the group has
+  /// another file by now.
+  ///
+  /// The right to take the name away is a lock on the file, which goes with its holder. Whoever puts something into the file
+  /// looks behind it whether somebody wants to take it away (is_kept).
+  bool remove_if_unused() {
+    const auto file = directory_->open(file_name(group_), os::access::read_write);
+    if (!file || !file->try_own() || !is_named()) return false;
+    removal().raise();
+    measure(*file);  // behind it: who makes room for more partitions sees it, or is seen
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      if (owner(p).member == 0 && committed_of(p).observe().offset == format::commit_value::none &&
+          begun_of(p).observe().offset == format::commit_value::none) {
+        continue;
+      }
+      removal().lower();
+      return false;
+    }
+    const bool removed =
+        directory_->remove(file_name(group_));  // first: no word of a file leads to metadata that is gone
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }
-    directory_->remove(file_name(group_));
+    return removed;
+  }
+
+  /// Behind putting something into the file. False when the file has lost its name, or somebody is about to find out whether
+  /// it can: open it again and do it again. Only one who is stopped in the middle of remove_if_unused() holds others up here.
+  bool is_kept() const {
+    if (!removal().is_raised()) [[likely]]
+      return true;
+    const auto file = directory_->open(file_name(group_), os::access::read_write);
+    if (!file || !file->try_own() || !is_named()) return false;
+    removal().lower();  // who raised it is dead, or has lowered it since
+    return true;
   }
 
  private:
+  /// While one holds the lock on the file, this stays as it is.
+  bool is_named() const {
+    const auto file = directory_->open(file_name(group_), os::access::read_only);
+    return file && is_this(*file);
+  }
+  bool is_this(const os::file& file) const {
+    if (file.status().bytes < sizeof(format::offsets_header)) return false;
+    const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
+    return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
+  }
+  bool members_have_a_place() const noexcept {
+    for (std::uint32_t p = 0; p < capacity(); ++p) {
+      if (owner(p).epoch != 0 && hold(p)) return true;
+    }
+    return false;
+  }
+  sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
+
   bool is_durable() const noexcept { return durability_ != durability::none; }
 
   static void make(os::directory& directory, const format::topic_header& topic, const std::string& group,
@@ -330,6 +439,7 @@ class group_offsets {
     limited(committed_of(partition));
     limited(begun_of(partition));
     format::owner_value seen = owner(partition);
+    if (seen == format::owner_value{} && committed_of(partition).observe().epoch == 0) return;  // no member ever had it
     const format::owner_value nobody{seen.epoch + 1, 0};
     if (owner_of(partition).pass(seen, nobody)) begin_epoch(partition, nobody);
   }
@@ -381,7 +491,10 @@ class group_offsets {
       }
       const format::commit_value before = seen;
       if (word.replace(seen, next)) {
-        if (before.has_metadata) directory_->remove(metadata_name(partition, before));
+        if (before.has_metadata) {
+          directory_->remove(metadata_name(partition, before));
+          tidy_metadata();
+        }
         return owner(partition) == mine;
       }
       if (next.has_metadata) directory_->remove(metadata_name(partition, next));
@@ -389,10 +502,43 @@ class group_offsets {
     return owner(partition) == mine;
   }
 
+  static errc check(std::uint64_t offset, std::string_view metadata) noexcept {
+    if (offset >= format::commit_value::none) return errc::invalid_argument;
+    return metadata.size() > max_metadata_bytes ? errc::too_large : errc::ok;
+  }
+
+  /// A commit in a tenure of nobody that is this commit's alone. Others that are no members may commit at the same time, and the
+  /// same offset: in a common tenure the word, and so the name of the metadata, could come back to what another is about to
+  /// remove.
+  errc commit_apart(std::uint32_t partition, format::owner_value seen, std::uint64_t offset,
+                    std::string_view metadata) const {
+    if (const errc wrong = check(offset, metadata); wrong != errc::ok) return wrong;
+    const format::owner_value nobody{seen.epoch + 1, 0};
+    const format::commit_value next{nobody.epoch & format::commit_value::epoch_mask, !metadata.empty(), offset};
+    std::optional<os::file> text;
+    std::string temporary;
+    // Before the tenure begins: others that commit end it, and none of two would come to an end if it lasted.
+    if (next.has_metadata) temporary = prepare_metadata(metadata, text);
+    const bool is_mine = owner_of(partition).pass(seen, nobody);
+    if (next.has_metadata && !is_mine) directory_->remove(temporary);
+    if (!is_mine) return errc::fenced;
+    if (next.has_metadata && !name_metadata(temporary, partition, next)) return errc::fenced;
+    const sync::commit_word word = committed_of(partition);
+    format::commit_value before = word.observe();
+    do {
+      if (owner(partition) == nobody) continue;
+      if (next.has_metadata) directory_->remove(metadata_name(partition, next));
+      return errc::fenced;
+    } while (!word.replace(before, next));
+    if (is_durable()) unflushed_.store(true, std::memory_order_release);
+    if (before.has_metadata && before != next) directory_->remove(metadata_name(partition, before));
+    if (next.has_metadata) tidy_metadata();
+    return errc::ok;
+  }
+
   errc replace(std::uint32_t partition, std::uint32_t full_epoch, std::uint64_t offset,
                std::string_view metadata) const {
-    if (offset >= format::commit_value::none) return errc::invalid_argument;
-    if (metadata.size() > max_metadata_bytes) return errc::too_large;
+    if (const errc wrong = check(offset, metadata); wrong != errc::ok) return wrong;
     const std::uint32_t epoch = full_epoch & format::commit_value::epoch_mask;
     const sync::commit_word word = committed_of(partition);
     const format::commit_value next{epoch, !metadata.empty(), offset};
@@ -408,10 +554,15 @@ class group_offsets {
       unflushed_.store(true, std::memory_order_release);
     if (seen.has_metadata && seen != next) [[unlikely]]
       directory_->remove(metadata_name(partition, seen));
+    if (next.has_metadata) [[unlikely]]
+      tidy_metadata();
     return errc::ok;
   }
 
-  std::string metadata_prefix_of() const { return std::string(metadata_prefix) + format::text_of(id_) + "-"; }
+  static std::string metadata_prefix_of(const format::unique_id& id) {
+    return std::string(metadata_prefix) + format::text_of(id) + "-";
+  }
+  std::string metadata_prefix_of() const { return metadata_prefix_of(id_); }
   std::string metadata_name(std::uint32_t partition, format::commit_value c) const {
     char tail[32];
     std::snprintf(tail, sizeof tail, "%04u-%016llx", partition, static_cast<unsigned long long>(c.word()));
@@ -432,28 +583,44 @@ class group_offsets {
   }
 
   void write_metadata(std::uint32_t partition, format::commit_value c, std::string_view text) const {
-    if (!tidied_.exchange(true, std::memory_order_relaxed)) {  // else committers that are killed leave ever more
-      remove_dead_temporaries(*directory_);
-      (void)remove_stale_metadata();
-    }
     for (;;) {
-      const std::string temporary = temporary_name(new_prefix);
-      os::file file = directory_->create(temporary, file_mode_);
-      try {
-        file.try_own();
-        file.reserve(text.size());
-        std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
-        if (is_durable()) file.sync();
-        if (directory_->replace(temporary, metadata_name(partition, c))) {
-          names_changed_.store(true, std::memory_order_release);
-          return;
-        }
-        // Otherwise it was taken for a dead maker's before it was owned.
-      } catch (const error&) {
-        directory_->remove(temporary);
-        throw;
-      }
+      std::optional<os::file> file;
+      if (name_metadata(prepare_metadata(text, file), partition, c)) return;
     }
+  }
+
+  /// False when it was taken for a dead maker's before it was owned.
+  bool name_metadata(const std::string& temporary, std::uint32_t partition, format::commit_value c) const {
+    try {
+      if (!directory_->replace(temporary, metadata_name(partition, c))) return false;
+      names_changed_.store(true, std::memory_order_release);
+      return true;
+    } catch (const error&) {
+      directory_->remove(temporary);
+      throw;
+    }
+  }
+
+  /// Behind a commit: what killed committers had left is of tenures that are over now.
+  void tidy_metadata() const {
+    if (!tidied_names_.exchange(true, std::memory_order_relaxed)) (void)remove_stale_metadata();
+  }
+
+  /// Writes it under a temporary name, which it gives. `owned`: for as long as it is not to be taken for a dead maker's.
+  std::string prepare_metadata(std::string_view text, std::optional<os::file>& owned) const {
+    if (!tidied_.exchange(true, std::memory_order_relaxed)) remove_dead_temporaries(*directory_);
+    const std::string temporary = temporary_name(new_prefix);
+    os::file& file = owned.emplace(directory_->create(temporary, file_mode_));
+    try {
+      file.try_own();
+      file.reserve(text.size());
+      std::memcpy(os::mapping(file, text.size(), os::access::read_write).data(), text.data(), text.size());
+      if (is_durable()) file.sync();
+    } catch (const error&) {
+      directory_->remove(temporary);
+      throw;
+    }
+    return temporary;
   }
 
   std::shared_ptr<os::directory> directory_;
@@ -464,7 +631,8 @@ class group_offsets {
   leat::durability durability_;
   format::unique_id id_{};
   write_back to_device_;
-  mutable std::atomic<bool> tidied_{false};          // what killed committers had left is removed
+  mutable std::atomic<bool> tidied_{false};          // what killed committers had left is removed: else it is ever more
+  mutable std::atomic<bool> tidied_names_{false};    // and what they had given a name
   mutable std::atomic<bool> unflushed_{false};       // something was committed since the last flush
   mutable std::atomic<std::int64_t> last_flush_{0};  // os::monotonic_coarse
   mutable std::atomic<bool> names_changed_{

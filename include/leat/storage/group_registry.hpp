@@ -36,8 +36,7 @@ class group_registry {
     }
     std::optional<hold> lowest;
     for (const auto& group : groups_) {
-      if (partition >= group->capacity()) continue;
-      const auto offset = group->hold(partition);
+      const auto offset = group->keeps_from(partition);
       if (offset && (!lowest || *offset < lowest->offset)) lowest = hold{group->group(), *offset};
     }
     return lowest;

@@ -7,6 +7,7 @@
 #include <leat/os/random.hpp>
 #include <leat/storage/leftovers.hpp>
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace leat::storage {
 inline constexpr const char* group_file_name = "group";
 
 inline void make_group_file(os::directory& directory, const std::string& file_name, const std::string& group,
-                            mode_t mode) {
+                            mode_t mode, std::uint64_t generation = 0) {
   os::file file = directory.create(file_name, mode);
   file.reserve(format::page_bytes);
   const os::mapping mapped(file, format::page_bytes, os::access::read_write);
@@ -25,10 +26,12 @@ inline void make_group_file(os::directory& directory, const std::string& file_na
   header.id = os::random_bits<format::unique_id>();
   group.copy(header.name, format::group_name_bytes - 1);
   header.checksum = format::header_checksum(header);
+  header.generation = generation;
   std::memcpy(mapped.data(), &header, sizeof header);
 }
 
-/// Nobody is a member any more. The file of the group stays, or is made anew where it is damaged.
+/// Nobody is a member any more. The file of the group stays, or is made anew where it is damaged. A deletion that the machine's
+/// end has cut off is not gone on with: the name may have been that of another group since, whose directory was lost.
 inline void recover_group(os::directory& groups, const std::string& name, mode_t mode) {
   const auto directory = groups.open_directory(name);
   if (directory == nullptr) return;
@@ -38,8 +41,9 @@ inline void recover_group(os::directory& groups, const std::string& name, mode_t
   const auto is_whole = [&] {
     const auto file = directory->open(group_file_name, os::access::read_write);
     if (!file || file->status().bytes < format::page_bytes) return false;
-    const os::mapping mapped(*file, format::page_bytes, os::access::read_only);
-    const auto& h = *reinterpret_cast<const format::group_header*>(mapped.data());
+    const os::mapping mapped(*file, format::page_bytes, os::access::read_write);
+    auto& h = *reinterpret_cast<format::group_header*>(mapped.data());
+    h.generation &= ~format::generation_mark_bits;
     return h.magic == format::group_magic && h.version == format::version && h.checksum == format::header_checksum(h);
   };
   if (is_whole()) return;

@@ -77,13 +77,15 @@ class reader {
     const std::uint64_t seen = log->revision().observe();  // before the count: what is added meanwhile is found later
     std::vector<std::uint32_t> all(log->refresh());
     for (std::uint32_t id = 0; id < all.size(); ++id) all[id] = id;
-    assign(log, all);
+    assign(log, all, [](std::uint32_t) { return std::nullopt; });
     following_ = log;
     following_revision_ = seen;
   }
 
-  /// These partitions of a topic, and nothing else. New ones begin where the reset policy says, from now.
-  void assign(const std::shared_ptr<topic_log>& log, const std::vector<std::uint32_t>& partitions) {
+  /// These partitions of a topic, and nothing else. New ones begin at `position(id)`; where that is empty, where the reset
+  /// policy says, from now.
+  template <class Position>
+  void assign(const std::shared_ptr<topic_log>& log, const std::vector<std::uint32_t>& partitions, Position position) {
     log->refresh();  // the topic may have got partitions since it was opened
     for (const std::uint32_t id : partitions) require(*log, id);
     std::vector<std::unique_ptr<assigned>> added;  // complete before anything is changed
@@ -91,7 +93,7 @@ class reader {
       const bool twice = std::any_of(added.begin(), added.end(), [&](const auto& a) { return a->is(*log, id); });
       if (twice || find(*log, id) != nullptr) continue;
       added.push_back(std::make_unique<assigned>(log, id));
-      reset(*added.back());
+      begin(*added.back(), position(id));
     }
     assigned_.reserve(assigned_.size() + added.size());
     parts_.clear();
@@ -108,11 +110,7 @@ class reader {
   assigned& add(const std::shared_ptr<topic_log>& log, std::uint32_t partition, std::optional<std::uint64_t> position) {
     require(*log, partition);
     auto added = std::make_unique<assigned>(log, partition);
-    if (position) {
-      seek_to(*added, *position);
-    } else {
-      reset(*added);
-    }
+    begin(*added, position);
     assigned_.push_back(std::move(added));
     forget_polls();
     note(*assigned_.back());
@@ -366,6 +364,8 @@ class reader {
         errc::out_of_range, a.log->path(),
         "no position is known for partition " + std::to_string(a.cursor.of().id()) + ", and auto_offset_reset is none");
   }
+
+  void begin(assigned& a, std::optional<std::uint64_t> position) { position ? seek_to(a, *position) : reset(a); }
 
   void reset(assigned& a) {
     if (const auto offset = by_policy(a.cursor.of())) {

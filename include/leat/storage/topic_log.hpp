@@ -197,10 +197,12 @@ class topic_log {
   }
   std::shared_ptr<group_offsets> open_group(const std::string& group) {
     require_writable("commit to");
-    auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions());
-    offsets->reserve(partitions());
-    revision().advance();  // retention looks for it from now on; also if its maker died here
-    return offsets;
+    for (;;) {
+      auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions());
+      if (!offsets->reserve(partitions())) continue;
+      revision().advance();  // retention looks for it from now on; also if its maker died here
+      return offsets;
+    }
   }
 
   const std::string& name() const noexcept { return name_; }

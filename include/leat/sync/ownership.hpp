@@ -55,4 +55,22 @@ class commit_word {
   std::uint64_t* word_;
 };
 
+/// Between one who wants to take a file away in which nothing stands, and those who put something there. The first raises the
+/// word and then looks at what stands there; the others exchange, and then look at the word. Both touch the word by an
+/// exchange of it, so one of them comes behind the other, and sees it. [removal]
+class removal_word {
+ public:
+  explicit removal_word(const std::uint64_t& word) noexcept : word_(const_cast<std::uint64_t*>(&word)) {}
+
+  void raise() const noexcept { std::atomic_ref<std::uint64_t>(*word_).exchange(1, std::memory_order_acq_rel); }
+  void lower() const noexcept { std::atomic_ref<std::uint64_t>(*word_).exchange(0, std::memory_order_acq_rel); }
+  /// An exchange, though it changes nothing: a load could be done before what stands before it.
+  bool is_raised() const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).fetch_or(0, std::memory_order_acq_rel) != 0;
+  }
+
+ private:
+  std::uint64_t* word_;
+};
+
 }  // namespace leat::sync

@@ -131,11 +131,14 @@ class revision {
 
   /// acquire: the changes that were made before are visible.
   std::uint64_t observe() const noexcept { return readable(*word_).load(std::memory_order_acquire); }
-  /// seq_cst, since a sleeper that was told of it by the bell must see it.
-  void advance() const noexcept { std::atomic_ref<std::uint64_t>(*word_).fetch_add(1, std::memory_order_seq_cst); }
+  /// What it was before. seq_cst, since a sleeper that was told of it by the bell must see it.
+  std::uint64_t advance() const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).fetch_add(1, std::memory_order_seq_cst);
+  }
   /// Advances from `seen` alone: of several who want the same step, one makes it, and gets true.
-  bool advance_from(std::uint64_t seen) const noexcept {
-    return std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
+  bool advance_from(std::uint64_t seen) const noexcept { return set_from(seen, seen + 1); }
+  bool set_from(std::uint64_t seen, std::uint64_t next) const noexcept {
+    return std::atomic_ref<std::uint64_t>(*word_).compare_exchange_strong(seen, next, std::memory_order_seq_cst);
   }
 
  private:
