@@ -93,7 +93,15 @@ class Errors(ToolCase):
                           ('{"headers": {}}', "headers: expected an array"),
                           ('{"headers": [{"value": "x"}]}', "headers: expected a name"),
                           ('{"timestamp": "noon"}', "timestamp: expected a time"), ('{"timestamp": 5}', "timestamp"),
-                          ('{"partition": -1}', "partition: expected a number")):
+                          ('{"timestamp": 5, "value": "x"}', "timestamp: expected a string"),
+                          ('{"partition": -1}', "partition: expected a number"),
+                          ('{"partition": "0", "value": "x"}', "partition: expected a number"),
+                          ('{"vlaue": "x"}', '"vlaue": there is no such field, expected topic, partition, offset,'),
+                          ('{"headers": [{"name": "h", "vlaue": "x"}], "value": "x"}',
+                           'headers: "vlaue": there is no such field, expected name, value'),
+                          ('{"topic": 5, "value": "x"}', "topic: expected a string"),
+                          ('{"offset": "0", "value": "x"}', "offset: expected a number"),
+                          ('{"kind": "segment", "partition": 0}', 'kind: expected "record"')):
             line = self.complaint("produce", "web", "--from-json", input=bad + "\n")
             self.assertIn("standard input, line 1: " + part, line)
         line = self.complaint("produce", "web", "--value-format", "hex", input="00\n0\n")
