@@ -189,6 +189,21 @@ storage::type_identity subscribed_identity() {
   return identity;
 }
 
+/// Where text is taken, a pointer is read up to its zero.
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_null_pointer() {
+  throw error(errc::invalid_argument, "record", "the text is a null pointer; a key or value that is null is leat::null");
+}
+
+/// The checks of an argument U for what takes an Input. Throws invalid_argument for text that is a null pointer.
+template <class U, class Input>
+constexpr void check_argument(const U& value) {
+  static_assert(!std::is_null_pointer_v<U>, "a key or value that is null is leat::null, not nullptr");
+  if constexpr (std::is_pointer_v<U> && std::same_as<std::remove_cvref_t<Input>, std::string_view>) {
+    if (value == nullptr) [[unlikely]]
+      throw_null_pointer();
+  }
+}
+
 /// An argument that is a T, in the form that its codec takes, or null. Where that is a reference, only a T itself (or what
 /// derives from it) will do: a converted one would be gone before it is used.
 template <class T>
@@ -210,7 +225,7 @@ class nullable {
   nullable(null_t) noexcept {}
   template <class U>
     requires accepts<U>
-  nullable(const U& value) noexcept : kept_(keep(value)), null_(false) {}
+  nullable(const U& value) noexcept(!std::is_pointer_v<U>) : kept_(keep(value)), null_(false) {}
 
   bool is_null() const noexcept { return null_; }
 
@@ -225,7 +240,8 @@ class nullable {
 
  private:
   template <class U>
-  static kept keep(const U& value) noexcept {
+  static kept keep(const U& value) noexcept(!std::is_pointer_v<U>) {
+    check_argument<U, input>(value);
     if constexpr (by_reference) {
       return &value;
     } else {

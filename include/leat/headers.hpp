@@ -26,6 +26,12 @@ struct header {
   header(std::string_view n, null_t) noexcept : name(n) {}
   header(std::string_view n, bytes_view v) noexcept : name(n), value(v) {}
   header(std::string_view n, std::string_view v) noexcept : name(n), value(std::as_bytes(std::span(v))) {}
+  /// Throws invalid_argument for a null pointer.
+  header(std::string_view n, const char* v)
+      : header(n, v == nullptr ? throw error(errc::invalid_argument, "header " + std::string(n),
+                                             "its value is a null pointer; a value that is null is leat::null")
+                               : std::string_view(v)) {}
+  header(std::string_view n, std::nullptr_t) = delete;  // null is leat::null
 
   /// The value as text; empty also for null.
   std::string_view text() const noexcept {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -248,6 +249,17 @@ TEST_CASE("an argument that must be converted is sent as converted") {
     read.push_back(record.value());
   }
   CHECK(read == std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2.5});
+}
+
+TEST_CASE("text that is a null pointer is an error") {
+  auto temporary = temporary_store::in_process();
+  const auto topic = temporary.store.topic<std::string>("text");
+  leat::producer out{topic};
+  const char* const missing = std::getenv("LEAT_THERE_IS_NO_SUCH_VARIABLE");
+  CHECK(code_of([&] { (void)out.send(missing); }) == leat::errc::invalid_argument);
+  CHECK(code_of([&] { (void)out.send(missing, "value"); }) == leat::errc::invalid_argument);
+  const char* const there = "key";
+  CHECK(out.send(there, there).value().offset == 0);
 }
 
 TEST_CASE("types differ by their name and size and alignment") {

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/file_bytes.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <optional>
@@ -43,6 +44,21 @@ TEST_CASE("a null header value differs from an empty one") {
   CHECK(got[1].value->empty());
   CHECK(got[0].text().empty());
   CHECK(header("x", leat::null) != header("x", ""));
+}
+
+TEST_CASE("a null pointer is no header value") {
+  static_assert(!std::constructible_from<header, const char*, std::nullptr_t>);
+  static_assert(std::constructible_from<header, const char*, leat::null_t>);
+  const char* const missing = nullptr;
+  try {
+    const header h("trace", missing);
+    FAIL("a header was made of nothing: " << h.text());
+  } catch (const leat::error& e) {
+    CHECK(e.code() == leat::errc::invalid_argument);
+    CHECK(e.path() == "header trace");
+  }
+  const char* const there = "7f3a";
+  CHECK(header("trace", there) == header("trace", "7f3a"));
 }
 
 TEST_CASE("a header may have an empty name and any bytes") {
