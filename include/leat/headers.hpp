@@ -81,11 +81,12 @@ class headers_view {
     using value_type = header;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::forward_iterator_tag;
+    using iterator_category = std::input_iterator_tag;  // older algorithms expect of more than that a reference
 
     iterator() = default;
     iterator(bytes_view rest, record_position at) : rest_(rest), at_(at) { parse(); }
 
-    const header& operator*() const noexcept { return current_; }
+    header operator*() const noexcept { return current_; }  // not a reference: it would go with the iterator
     const header* operator->() const noexcept { return &current_; }
     iterator& operator++() {
       rest_ = rest_.subspan(consumed_);
