@@ -194,11 +194,26 @@ storage::type_identity subscribed_identity() {
   throw error(errc::invalid_argument, "record", "the text is a null pointer; a key or value that is null is leat::null");
 }
 
-/// The checks of an argument U for what takes an Input. Throws invalid_argument for text that is a null pointer.
+/// Whether a number that is a From may not keep its value as a To. Constants cannot be told from variables here, so what
+/// literals are, int and double, may become a smaller type of its kind; what is larger may not. (Of signs nothing is said.)
+template <class From, class To>
+consteval bool narrows() {
+  if constexpr (std::is_enum_v<From> && std::convertible_to<From, To>) return narrows<std::underlying_type_t<From>, To>();
+  if constexpr (!std::is_arithmetic_v<From> || !std::is_arithmetic_v<To> || std::same_as<From, To>) return false;
+  if constexpr (std::same_as<To, bool>) return true;
+  if constexpr (std::is_floating_point_v<From> != std::is_floating_point_v<To>) return std::is_floating_point_v<From>;
+  constexpr std::size_t literal = std::is_floating_point_v<From> ? sizeof(double) : sizeof(int);
+  return sizeof(From) > sizeof(To) && sizeof(From) > literal;
+}
+
+/// The checks of an argument U for what takes an Input, beside that the one converts to the other. Throws invalid_argument for text that is a null pointer.
 template <class U, class Input>
 constexpr void check_argument(const U& value) {
+  using taken = std::remove_cvref_t<Input>;
   static_assert(!std::is_null_pointer_v<U>, "a key or value that is null is leat::null, not nullptr");
-  if constexpr (std::is_pointer_v<U> && std::same_as<std::remove_cvref_t<Input>, std::string_view>) {
+  static_assert(!std::same_as<taken, bool> || !std::is_pointer_v<std::decay_t<U>>, "a pointer is not sent as a bool");
+  static_assert(!narrows<U, taken>(), "this number may lose its value as the topic's type; convert it with static_cast");
+  if constexpr (std::is_pointer_v<U> && std::same_as<taken, std::string_view>) {
     if (value == nullptr) [[unlikely]]
       throw_null_pointer();
   }
