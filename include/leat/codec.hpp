@@ -70,7 +70,7 @@ std::string type_name() {
 
 [[noreturn]] inline void throw_wrong_size(std::size_t found, std::size_t expected) {
   throw error(errc::corrupt, "record",
-              "the value has " + std::to_string(found) + " bytes, expected " + std::to_string(expected));
+              "it has " + std::to_string(found) + " bytes, expected " + std::to_string(expected));
 }
 
 }  // namespace detail
@@ -97,7 +97,7 @@ struct codec<T> {
       detail::throw_wrong_size(bytes.size(), sizeof(T));
     if constexpr (alignof(T) > format::record_alignment) {
       if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) [[unlikely]] {
-        throw error(errc::corrupt, "record", "the value is not aligned to " + std::to_string(alignof(T)) + " bytes");
+        throw error(errc::corrupt, "record", "it is not aligned to " + std::to_string(alignof(T)) + " bytes");
       }
     }
     return *reinterpret_cast<const T*>(bytes.data());

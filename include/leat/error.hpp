@@ -91,7 +91,7 @@ inline std::error_code make_error_code(errc code) noexcept { return {static_cast
 class error : public std::system_error {
  public:
   error(errc code, std::string path, std::string reason)
-      : std::system_error(make_error_code(code), path + ": " + reason),
+      : std::system_error(make_error_code(code), reason == detail::describe(code) ? path : path + ": " + reason),
         path_(std::move(path)),
         reason_(std::move(reason)) {}
 

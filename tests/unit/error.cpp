@@ -18,6 +18,13 @@ TEST_CASE("an error names the path and the reason and compares with its code") {
   CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("truncated file"));
 }
 
+TEST_CASE("an error whose reason is what its code means says so once") {
+  const std::string meaning = leat::make_error_code(errc::forked).message();
+  const leat::error e(errc::forked, "/stores/market/topics/t", meaning);
+  CHECK(e.what() == "/stores/market/topics/t: " + meaning);
+  CHECK(e.reason() == meaning);
+}
+
 TEST_CASE("every code has a message of its own") {
   std::set<std::string> messages;
   for (int code = 0; code <= static_cast<int>(errc::system); ++code) {
