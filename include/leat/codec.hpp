@@ -191,14 +191,16 @@ storage::type_identity subscribed_identity() {
 
 /// Where text is taken, a pointer is read up to its zero.
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_null_pointer() {
-  throw error(errc::invalid_argument, "record", "the text is a null pointer; a key or value that is null is leat::null");
+  throw error(errc::invalid_argument, "record",
+              "the text is a null pointer; a key or value that is null is leat::null");
 }
 
 /// Whether a number that is a From may not keep its value as a To. Constants cannot be told from variables here, so what
 /// literals are, int and double, may become a smaller type of its kind; what is larger may not. (Of signs nothing is said.)
 template <class From, class To>
 consteval bool narrows() {
-  if constexpr (std::is_enum_v<From> && std::convertible_to<From, To>) return narrows<std::underlying_type_t<From>, To>();
+  if constexpr (std::is_enum_v<From> && std::convertible_to<From, To>)
+    return narrows<std::underlying_type_t<From>, To>();
   if constexpr (!std::is_arithmetic_v<From> || !std::is_arithmetic_v<To> || std::same_as<From, To>) return false;
   if constexpr (std::same_as<To, bool>) return true;
   if constexpr (std::is_floating_point_v<From> != std::is_floating_point_v<To>) return std::is_floating_point_v<From>;
@@ -212,7 +214,8 @@ constexpr void check_argument(const U& value) {
   using taken = std::remove_cvref_t<Input>;
   static_assert(!std::is_null_pointer_v<U>, "a key or value that is null is leat::null, not nullptr");
   static_assert(!std::same_as<taken, bool> || !std::is_pointer_v<std::decay_t<U>>, "a pointer is not sent as a bool");
-  static_assert(!narrows<U, taken>(), "this number may lose its value as the topic's type; convert it with static_cast");
+  static_assert(!narrows<U, taken>(),
+                "this number may lose its value as the topic's type; convert it with static_cast");
   if constexpr (std::is_pointer_v<U> && std::same_as<taken, std::string_view>) {
     if (value == nullptr) [[unlikely]]
       throw_null_pointer();

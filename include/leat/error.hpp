@@ -17,7 +17,7 @@ enum class errc {
   full,                 // the device, a quota or the memory has no room, for another segment mostly
   out_of_range,         // the offset lies below the log start or beyond the end; or there is none to begin at
   closed,               // the topic was deleted, or what was called has been closed
-  too_large,            // the record is larger than the topic's max_record_bytes, or a commit's metadata than 4096 bytes
+  too_large,            // a record is larger than max_record_bytes, or a commit's metadata than 4096 bytes
   mismatched,           // the expected offset is not the end of the partition
   not_the_writer,       // another producer holds this single-writer partition
   forked,               // the handle was made before fork() and used in the child
@@ -33,7 +33,7 @@ enum class errc {
   name_invalid,         // a name is empty, too long, or has characters that it may not have
   permission_denied,    // the file system refused, or a store belongs to somebody else
   back_pressure,        // retention waits for a consumer group that has not committed yet; or a queue is full
-  fenced,               // the group has given the partition to another member, or not yet to this one; or another has its place
+  fenced,               // the group has given the partition to another member, or not yet to this one
   group_not_empty,      // the group has live members
   unsupported,          // the kernel or file system lacks something that leat needs; or Kafka, or this librdkafka
   unreachable,          // no broker of Kafka's has answered in time (leat/kafka)

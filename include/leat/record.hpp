@@ -79,8 +79,7 @@ class record_view {
   headers_view headers() const {
     if (is_compact()) return {};
     const prefix p = parts();
-    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes}, at_,
-                        topic_);
+    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes}, at_, topic_);
   }
 
  private:

@@ -27,7 +27,8 @@ inline const char* advise(errc code) noexcept {
     case errc::not_the_writer: return "a single-writer partition takes from the first to send, while that lives";
     case errc::forked: return "a child opens its own";
     case errc::fenced: return "go on polling";
-    case errc::invalid_argument: return "a partition that is not there, a value outside its limits, or a loan that is gone";
+    case errc::invalid_argument:
+      return "a partition that is not there, a value outside its limits, or a loan that is gone";
     default: return "";
   }
 }

@@ -42,11 +42,11 @@ TEST_CASE("the message of a code is true of everything that it is given for") {
       CHECK_THAT(leat::make_error_code(code).message(), Catch::Matchers::ContainsSubstring(what));
     }
   };
-  names(errc::closed, {"deleted", "closed"});         // topics; producers, consumers, queues
-  names(errc::back_pressure, {"group", "queue"});     // retention; asynchronous producers, librdkafka
-  names(errc::out_of_range, {"unknown", "range"});    // nothing committed; before or behind the log
-  names(errc::full, {"device", "memory", "limit"});   // files; queues; RLIMIT_FSIZE
-  names(errc::corrupt, {"file", "record"});           // words in files; values and headers
+  names(errc::closed, {"deleted", "closed"});           // topics; producers, consumers, queues
+  names(errc::back_pressure, {"group", "queue"});       // retention; asynchronous producers, librdkafka
+  names(errc::out_of_range, {"unknown", "range"});      // nothing committed; before or behind the log
+  names(errc::full, {"device", "memory", "limit"});     // files; queues; RLIMIT_FSIZE
+  names(errc::corrupt, {"file", "record"});             // words in files; values and headers
   names(errc::truncated, {"truncated", "wrong size"});  // shorter; longer
   names(errc::foreign, {"file", "directory"});
   names(errc::fenced, {"place", "partition"});  // static members; commits
