@@ -410,9 +410,11 @@ class admin {
   static timestamp time_of(std::int64_t nanoseconds) { return timestamp(std::chrono::nanoseconds(nanoseconds)); }
 
   static storage::type_identity identity(const std::string& name, std::uint32_t alignment) {
-    if (name.empty() || alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > format::page_bytes) {
+    if (name.empty()) throw error(errc::invalid_argument, "topic_types", "the name of a type is empty");
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > format::page_bytes) {
       throw error(errc::invalid_argument, "topic_types",
-                  "expected a name, and an alignment that is a power of two to 4096");
+                  "alignment is " + std::to_string(alignment) + ", expected a power of two up to " +
+                      std::to_string(format::page_bytes));
     }
     return {storage::fingerprint_of(name), name, alignment, 0};
   }

@@ -70,7 +70,7 @@ std::string type_name() {
 
 [[noreturn]] inline void throw_wrong_size(std::size_t found, std::size_t expected) {
   throw error(errc::corrupt, "record",
-              "the value has " + std::to_string(found) + " bytes, expected " + std::to_string(expected));
+              "it has " + std::to_string(found) + " bytes, expected " + std::to_string(expected));
 }
 
 }  // namespace detail
@@ -97,7 +97,7 @@ struct codec<T> {
       detail::throw_wrong_size(bytes.size(), sizeof(T));
     if constexpr (alignof(T) > format::record_alignment) {
       if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) [[unlikely]] {
-        throw error(errc::corrupt, "record", "the value is not aligned to " + std::to_string(alignof(T)) + " bytes");
+        throw error(errc::corrupt, "record", "it is not aligned to " + std::to_string(alignof(T)) + " bytes");
       }
     }
     return *reinterpret_cast<const T*>(bytes.data());
@@ -189,6 +189,39 @@ storage::type_identity subscribed_identity() {
   return identity;
 }
 
+/// Where text is taken, a pointer is read up to its zero.
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_null_pointer() {
+  throw error(errc::invalid_argument, "record",
+              "the text is a null pointer; a key or value that is null is leat::null");
+}
+
+/// Whether a number that is a From may not keep its value as a To. Constants cannot be told from variables here, so what
+/// literals are, int and double, may become a smaller type of its kind; what is larger may not. (Of signs nothing is said.)
+template <class From, class To>
+consteval bool narrows() {
+  if constexpr (std::is_enum_v<From> && std::convertible_to<From, To>)
+    return narrows<std::underlying_type_t<From>, To>();
+  if constexpr (!std::is_arithmetic_v<From> || !std::is_arithmetic_v<To> || std::same_as<From, To>) return false;
+  if constexpr (std::same_as<To, bool>) return true;
+  if constexpr (std::is_floating_point_v<From> != std::is_floating_point_v<To>) return std::is_floating_point_v<From>;
+  constexpr std::size_t literal = std::is_floating_point_v<From> ? sizeof(double) : sizeof(int);
+  return sizeof(From) > sizeof(To) && sizeof(From) > literal;
+}
+
+/// The checks of an argument U for what takes an Input, beside that the one converts to the other. Throws invalid_argument for text that is a null pointer.
+template <class U, class Input>
+constexpr void check_argument(const U& value) {
+  using taken = std::remove_cvref_t<Input>;
+  static_assert(!std::is_null_pointer_v<U>, "a key or value that is null is leat::null, not nullptr");
+  static_assert(!std::same_as<taken, bool> || !std::is_pointer_v<std::decay_t<U>>, "a pointer is not sent as a bool");
+  static_assert(!narrows<U, taken>(),
+                "this number may lose its value as the topic's type; convert it with static_cast");
+  if constexpr (std::is_pointer_v<U> && std::same_as<taken, std::string_view>) {
+    if (value == nullptr) [[unlikely]]
+      throw_null_pointer();
+  }
+}
+
 /// An argument that is a T, in the form that its codec takes, or null. Where that is a reference, only a T itself (or what
 /// derives from it) will do: a converted one would be gone before it is used.
 template <class T>
@@ -210,7 +243,7 @@ class nullable {
   nullable(null_t) noexcept {}
   template <class U>
     requires accepts<U>
-  nullable(const U& value) noexcept : kept_(keep(value)), null_(false) {}
+  nullable(const U& value) noexcept(!std::is_pointer_v<U>) : kept_(keep(value)), null_(false) {}
 
   bool is_null() const noexcept { return null_; }
 
@@ -225,7 +258,8 @@ class nullable {
 
  private:
   template <class U>
-  static kept keep(const U& value) noexcept {
+  static kept keep(const U& value) noexcept(!std::is_pointer_v<U>) {
+    check_argument<U, input>(value);
     if constexpr (by_reference) {
       return &value;
     } else {

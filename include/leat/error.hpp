@@ -14,30 +14,30 @@ namespace leat {
 
 enum class errc {
   ok = 0,
-  full,                 // the device or the memory limit has no room for another segment
-  out_of_range,         // the offset lies below the log start or beyond the end
-  closed,               // the topic was deleted, or the handle closed
-  too_large,            // the record is larger than the topic's max_record_bytes
+  full,                 // the device, a quota or the memory has no room, for another segment mostly
+  out_of_range,         // the offset lies below the log start or beyond the end; or there is none to begin at
+  closed,               // the topic was deleted, or what was called has been closed
+  too_large,            // a record is larger than max_record_bytes, or a commit's metadata than 4096 bytes
   mismatched,           // the expected offset is not the end of the partition
   not_the_writer,       // another producer holds this single-writer partition
   forked,               // the handle was made before fork() and used in the child
-  corrupt,              // a file is damaged: a word or a size in it is impossible
+  corrupt,              // a file or record is damaged: a word or a size in it is impossible
   not_found,            // no such store, topic, group or file
   already_exists,       // a store or topic of this name exists
-  foreign,              // the file is not one of leat's
+  foreign,              // the file or directory is not one of leat's
   wrong_version,        // the file has a format that this version of leat does not read
-  truncated,            // the file is shorter than its header says
+  truncated,            // the file is shorter, or longer, than it must be
   wrong_type,           // the topic holds records of another type
-  conflicting_options,  // the options contradict those of the existing topic
+  conflicting_options,  // the options contradict those of the existing topic or group
   invalid_argument,     // an argument or option is outside its limits
   name_invalid,         // a name is empty, too long, or has characters that it may not have
   permission_denied,    // the file system refused, or a store belongs to somebody else
-  back_pressure,        // retention waits for a consumer group that has not committed yet
-  fenced,               // the group has given the partition to another member
+  back_pressure,        // retention waits for a consumer group that has not committed yet; or a queue is full
+  fenced,               // the group has given the partition to another member, or not yet to this one
   group_not_empty,      // the group has live members
   unsupported,          // the kernel or file system lacks something that leat needs; or Kafka, or this librdkafka
   unreachable,          // no broker of Kafka's has answered in time (leat/kafka)
-  system                // a system call failed otherwise; the reason says which and how
+  system                // a system call, or librdkafka, failed otherwise; the reason says which and how
 };
 
 namespace detail {
@@ -45,30 +45,30 @@ namespace detail {
 inline const char* describe(errc code) noexcept {
   switch (code) {
     case errc::ok: return "no error";
-    case errc::full: return "no room for another segment";
-    case errc::out_of_range: return "offset out of range";
-    case errc::closed: return "the topic was deleted";
-    case errc::too_large: return "record too large";
+    case errc::full: return "no room on the device, in memory or within a limit";
+    case errc::out_of_range: return "the offset is unknown or out of range";
+    case errc::closed: return "deleted or closed";
+    case errc::too_large: return "larger than is allowed";
     case errc::mismatched: return "the partition does not end at the expected offset";
     case errc::not_the_writer: return "another producer holds this single-writer partition";
     case errc::forked: return "the handle belongs to the parent process";
-    case errc::corrupt: return "damaged file";
+    case errc::corrupt: return "damaged file or record";
     case errc::not_found: return "not found";
     case errc::already_exists: return "exists already";
-    case errc::foreign: return "not a leat file";
+    case errc::foreign: return "not a leat file or directory";
     case errc::wrong_version: return "unknown format version";
-    case errc::truncated: return "truncated file";
+    case errc::truncated: return "truncated file, or one of another wrong size";
     case errc::wrong_type: return "the topic has another type";
-    case errc::conflicting_options: return "the options contradict the existing topic's";
+    case errc::conflicting_options: return "the options contradict what is there";
     case errc::invalid_argument: return "invalid argument";
     case errc::name_invalid: return "invalid name";
     case errc::permission_denied: return "permission denied";
-    case errc::back_pressure: return "waiting for a consumer group";
-    case errc::fenced: return "the partition belongs to another member of the group";
+    case errc::back_pressure: return "waiting for a consumer group or for room in a queue";
+    case errc::fenced: return "another has its place, or the group has not given it the partition";
     case errc::group_not_empty: return "the group has live members";
     case errc::unsupported: return "not supported here";
     case errc::unreachable: return "no broker has answered in time";
-    case errc::system: return "system call failed";
+    case errc::system: return "failure outside leat: of the system, a device or librdkafka";
   }
   return "unknown error";
 }
@@ -91,7 +91,7 @@ inline std::error_code make_error_code(errc code) noexcept { return {static_cast
 class error : public std::system_error {
  public:
   error(errc code, std::string path, std::string reason)
-      : std::system_error(make_error_code(code), path + ": " + reason),
+      : std::system_error(make_error_code(code), reason == detail::describe(code) ? path : path + ": " + reason),
         path_(std::move(path)),
         reason_(std::move(reason)) {}
 

@@ -26,6 +26,12 @@ struct header {
   header(std::string_view n, null_t) noexcept : name(n) {}
   header(std::string_view n, bytes_view v) noexcept : name(n), value(v) {}
   header(std::string_view n, std::string_view v) noexcept : name(n), value(std::as_bytes(std::span(v))) {}
+  /// Throws invalid_argument for a null pointer.
+  header(std::string_view n, const char* v)
+      : header(n, v == nullptr ? throw error(errc::invalid_argument, "header " + std::string(n),
+                                             "its value is a null pointer; a value that is null is leat::null")
+                               : std::string_view(v)) {}
+  header(std::string_view n, std::nullptr_t) = delete;  // null is leat::null
 
   /// The value as text; empty also for null.
   std::string_view text() const noexcept {
@@ -67,6 +73,15 @@ class header_list : public std::span<const header> {
   }
 };
 
+namespace detail {
+
+/// A record, for messages.
+inline std::string place_of(const std::string& topic, const record_position& at) {
+  return "topic " + topic + ", partition " + std::to_string(at.partition) + ", offset " + std::to_string(at.offset);
+}
+
+}  // namespace detail
+
 /// The headers of a record, read from its bytes: a forward range of `header`. Iterating over damaged ones throws corrupt.
 class headers_view {
  public:
@@ -75,11 +90,14 @@ class headers_view {
     using value_type = header;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::forward_iterator_tag;
+    using iterator_category = std::input_iterator_tag;  // older algorithms expect of more than that a reference
 
     iterator() = default;
-    iterator(bytes_view rest, record_position at) : rest_(rest), at_(at) { parse(); }
+    iterator(bytes_view rest, record_position at, const std::string* topic) : rest_(rest), at_(at), topic_(topic) {
+      parse();
+    }
 
-    const header& operator*() const noexcept { return current_; }
+    header operator*() const noexcept { return current_; }  // not a reference: it would go with the iterator
     const header* operator->() const noexcept { return &current_; }
     iterator& operator++() {
       rest_ = rest_.subspan(consumed_);
@@ -110,23 +128,25 @@ class headers_view {
       consumed_ = format::header_prefix + name_bytes + value_size;
     }
     [[noreturn]] void damaged() const {
-      throw error(errc::corrupt,
-                  "partition " + std::to_string(at_.partition) + ", offset " + std::to_string(at_.offset),
+      throw error(errc::corrupt, topic_ == nullptr ? "headers" : detail::place_of(*topic_, at_),
                   "the record's headers are damaged: one is larger than what is left of them, " +
                       std::to_string(rest_.size()) + " bytes");
     }
 
     bytes_view rest_;
     record_position at_;
+    const std::string* topic_ = nullptr;
     std::size_t consumed_ = 0;
     header current_;
   };
 
   headers_view() = default;
-  /// `at`: of the record, for messages.
-  explicit headers_view(bytes_view bytes, record_position at = {}) noexcept : bytes_(bytes), at_(at) {}
+  explicit headers_view(bytes_view bytes) noexcept : bytes_(bytes) {}
+  /// `at` and `topic`: of the record, for messages.
+  headers_view(bytes_view bytes, record_position at, const std::string* topic) noexcept
+      : bytes_(bytes), at_(at), topic_(topic) {}
 
-  iterator begin() const { return iterator(bytes_, at_); }
+  iterator begin() const { return iterator(bytes_, at_, topic_); }
   iterator end() const { return iterator(); }
   bool empty() const noexcept { return bytes_.empty(); }
 
@@ -142,6 +162,7 @@ class headers_view {
  private:
   bytes_view bytes_;
   record_position at_;
+  const std::string* topic_ = nullptr;
 };
 
 }  // namespace leat

@@ -27,9 +27,16 @@ class housekeeper {
   /// Told of what a round could not do; called in the housekeeper's thread.
   using error_callback = std::function<void(const error&)>;
 
+  /// A round each `interval`. Throws invalid_argument unless that is longer than nothing.
   explicit housekeeper(const leat::store& store, std::chrono::nanoseconds interval = std::chrono::seconds(1),
                        error_callback on_error = {})
-      : admin_(store), on_error_(std::move(on_error)), thread_([this, interval] { work(interval); }) {}
+      : admin_(store), on_error_(std::move(on_error)) {
+    if (interval <= interval.zero()) {
+      throw error(errc::invalid_argument, store.path(),
+                  "the housekeeper's interval is " + std::to_string(interval.count()) + " ns, expected more than 0");
+    }
+    thread_ = std::thread([this, interval] { work(interval); });
+  }
   ~housekeeper() {
     {
       const std::lock_guard guard(mutex_);

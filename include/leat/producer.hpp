@@ -54,7 +54,7 @@ struct [[nodiscard]] batch_result {
 template <class Value, class Key = std::string>
 class producer {
  public:
-  using key_argument = detail::nullable<Key>;      // a Key in the form its codec takes, or leat::null
+  using key_argument = detail::nullable<Key>;  // a Key in the form its codec takes, or leat::null; a null char* throws
   using value_argument = detail::nullable<Value>;  // likewise; a null value is a tombstone
 
   explicit producer(const leat::topic<Value, Key>& topic, producer_options options = {})

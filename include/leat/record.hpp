@@ -44,8 +44,8 @@ class record_view {
   bool has_key() const { return !is_compact() && parts().key_bytes != format::null_size; }
 
   /// The value, read in place. Throws leat::error where it is null, or is not what Value's codec writes.
-  value_output value() const { return decode<Value>(require(value_bytes(), "value")); }
-  key_output key() const { return decode<Key>(require(key_bytes(), "key")); }
+  value_output value() const { return decode<Value>(value_bytes(), "value"); }
+  key_output key() const { return decode<Key>(key_bytes(), "key"); }
 
   /// For a copy of the whole, see async/kept_record.hpp: its bytes, and where among them the value begins.
   std::size_t extent() const noexcept {
@@ -79,7 +79,7 @@ class record_view {
   headers_view headers() const {
     if (is_compact()) return {};
     const prefix p = parts();
-    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes}, at_);
+    return headers_view({record_ + p.key_at + (p.key_bytes < 0 ? 0 : p.key_bytes), p.headers_bytes}, at_, topic_);
   }
 
  private:
@@ -110,23 +110,17 @@ class record_view {
 
   /// A codec knows nothing of where its bytes are from.
   template <class T>
-  typename codec<T>::output decode(bytes_view bytes) const {
+  typename codec<T>::output decode(const std::optional<bytes_view>& bytes, const char* what) const {
+    if (!bytes) [[unlikely]]
+      throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
     try {
-      return codec<T>::decode(bytes);
+      return codec<T>::decode(*bytes);
     } catch (const error& e) {
-      throw error(static_cast<errc>(e.code().value()), where(), e.reason());
+      throw error(static_cast<errc>(e.code().value()), where() + ", " + what, e.reason());
     }
   }
 
-  bytes_view require(const std::optional<bytes_view>& bytes, const char* what) const {
-    if (!bytes) [[unlikely]]
-      throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
-    return *bytes;
-  }
-
-  std::string where() const {
-    return "partition " + std::to_string(at_.partition) + ", offset " + std::to_string(at_.offset);
-  }
+  std::string where() const { return detail::place_of(*topic_, at_); }
 
   const std::byte* record_ = nullptr;
   format::slot_word word_ = 0;

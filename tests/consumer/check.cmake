@@ -10,6 +10,26 @@ else()
     set(leat_from "-DLEAT_SOURCE_DIR=${LEAT_SOURCE_DIR}" "-DCMAKE_PREFIX_PATH=${PREFIX_PATH}")
 endif()
 
+# A component that there is not is named, with those that there are.
+if(WAY STREQUAL "installed")
+    foreach(components "COMPONENTS asnyc" "OPTIONAL_COMPONENTS asnyc")
+        file(WRITE "${WORK_DIR}/misspelt/CMakeLists.txt" "cmake_minimum_required(VERSION 3.25)
+            project(misspelt LANGUAGES CXX)
+            find_package(leat 0.1 REQUIRED ${components})")
+        execute_process(
+            COMMAND "${CMAKE_COMMAND}" -S "${WORK_DIR}/misspelt" -B "${WORK_DIR}/misspelt/build" -G "${GENERATOR}"
+                "-DCMAKE_CXX_COMPILER=${COMPILER}" ${leat_from}
+            RESULT_VARIABLE result ERROR_VARIABLE said OUTPUT_QUIET)
+        string(REGEX REPLACE "[ \n]+" " " said "${said}")
+        if(NOT said MATCHES "leat has no component \"asnyc\", only async and kafka")
+            message(FATAL_ERROR "find_package with ${components} did not say which components there are:\n${said}")
+        endif()
+        if((components MATCHES "^OPTIONAL" AND NOT result EQUAL 0) OR (components MATCHES "^COMP" AND result EQUAL 0))
+            message(FATAL_ERROR "find_package with ${components} ended with ${result}:\n${said}")
+        endif()
+    endforeach()
+endif()
+
 execute_process(
     COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK_DIR}/build" -G "${GENERATOR}"
         "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DLEAT_KAFKA=${KAFKA}" ${leat_from}

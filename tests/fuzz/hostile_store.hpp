@@ -460,7 +460,7 @@ class stage {
       std::forward<F>(f)();
     } catch (const leat::error& e) {
       const std::string& path = e.path();
-      const bool named = path.starts_with(root()) || path.starts_with("partition ") || path == "result";
+      const bool named = path.starts_with(root()) || path.starts_with("topic ") || path.starts_with("result");
       if (!named) throw broken_promise("an error that names no file: " + std::string(e.what()));
       if (e.code() == leat::errc::system || e.code() == leat::errc::forked) {
         throw broken_promise("not what a damaged file is told as: " + std::string(e.what()));

@@ -10,7 +10,9 @@
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,10 @@ std::optional<leat::bytes_view> bytes(std::string_view text) { return std::as_by
 std::string text(const std::optional<leat::bytes_view>& b) {
   return b ? "\"" + std::string(reinterpret_cast<const char*>(b->data()), b->size()) + "\"" : "null";
 }
+
+// As leat's: see tests/unit/headers.cpp.
+static_assert(std::forward_iterator<leat::kafka::headers_view::iterator>);
+static_assert(std::same_as<std::iter_reference_t<leat::kafka::headers_view::iterator>, header>);
 
 void produce(const client& out, const raw_bytes& key, const raw_bytes& value, const leat::header_list& headers,
              std::int64_t timestamp) {

@@ -66,20 +66,20 @@ class Durability(ToolCase):
     def test_what_cannot_be_is_refused(self):
         self.assertIn("none, interval or every",
                       self.complaint("topics", "create", "web", "--durability", "always", code=2))
-        self.assertIn("flush.bytes is 0", self.complaint("topics", "create", "web", "--flush-bytes", "0"))
-        self.assertIn("flush.interval is 0", self.complaint("topics", "create", "web", "--flush-interval", "0s"))
+        self.assertIn("flush.bytes is 0", self.complaint("topics", "create", "web", "--flush-bytes", "0", code=2))
+        self.assertIn("flush.interval is 0", self.complaint("topics", "create", "web", "--flush-interval", "0s", code=2))
         self.assertEqual(self.json("topics", "list"), [])
         self.leat("topics", "create", "web", "--durability", "every")
         self.assertIn("exists", self.complaint("topics", "create", "web", "--durability", "none"))
         self.complaint("topics", "alter", "web", "--durability", "none", code=2)  # for ever as it was made
-        self.assertIn("flush.bytes is 0", self.complaint("topics", "alter", "web", "--flush-bytes", "0"))
+        self.assertIn("flush.bytes is 0", self.complaint("topics", "alter", "web", "--flush-bytes", "0", code=2))
         self.assertEqual(self.describe("web")["durability"], "every")
 
     def test_a_store_in_shared_memory_refuses(self):
         store = "durability-test-%d" % os.getpid()
         self.leat("topics", "create", "plain", "--store", store)
         try:
-            complaint = self.complaint("topics", "create", "web", "--durability", "every", "--store", store)
+            complaint = self.complaint("topics", "create", "web", "--durability", "every", "--store", store, code=2)
             self.assertIn("/dev/shm/leat.%s/topics/web: " % store, complaint)
             self.assertIn("expected a store in files", complaint)
             self.assertEqual(self.json("topics", "list", "--store", store), ["plain"])

@@ -71,6 +71,17 @@ class Errors(ToolCase):
             self.complaint(*command, code=2)
         self.assertFalse(os.path.exists(self.store))
 
+    def test_a_word_that_is_no_command_is_named_with_those_that_there_are(self):
+        for command, parts in ((["nonsense"], ['leat: there is no command "nonsense"', "produce, consume, topics"]),
+                               (["topics", "nonsense"], ['leat topics: there is no command "nonsense"', "list, create"]),
+                               (["mirror", "nonsense"], ['leat mirror: there is no command "nonsense"', "to-kafka"]),
+                               (["groups", "--nonsense"], ['leat groups: there is no option "--nonsense"', "reset"]),
+                               (["topics"], ["leat topics: the command is missing", "list, create"]),
+                               ([], ["leat: the command is missing", "produce, consume"])):
+            line = self.complaint(*command, code=2)
+            for part in parts:
+                self.assertIn(part, line)
+
     def test_wrong_arguments_are_named_with_what_was_expected(self):
         for command, parts in ((["consume", "web", "--from", "soon"], ["--from", '"soon"', "earliest"]),
                                (["topics", "create", "a", "--segment-bytes", "x"], ["--segment-bytes", '"x"', "64KiB"]),
@@ -93,13 +104,23 @@ class Errors(ToolCase):
                           ('{"headers": {}}', "headers: expected an array"),
                           ('{"headers": [{"value": "x"}]}', "headers: expected a name"),
                           ('{"timestamp": "noon"}', "timestamp: expected a time"), ('{"timestamp": 5}', "timestamp"),
-                          ('{"partition": -1}', "partition: expected a number")):
+                          ('{"timestamp": 5, "value": "x"}', "timestamp: expected a string"),
+                          ('{"partition": -1}', "partition: expected a number"),
+                          ('{"partition": "0", "value": "x"}', "partition: expected a number"),
+                          ('{"vlaue": "x"}', '"vlaue": there is no such field, expected topic, partition, offset,'),
+                          ('{"headers": [{"name": "h", "vlaue": "x"}], "value": "x"}',
+                           'headers: "vlaue": there is no such field, expected name, value'),
+                          ('{"topic": 5, "value": "x"}', "topic: expected a string"),
+                          ('{"offset": "0", "value": "x"}', "offset: expected a number"),
+                          ('{"kind": "segment", "partition": 0}', 'kind: expected "record"')):
             line = self.complaint("produce", "web", "--from-json", input=bad + "\n")
             self.assertIn("standard input, line 1: " + part, line)
         line = self.complaint("produce", "web", "--value-format", "hex", input="00\n0\n")
         self.assertIn("line 2: value: expected an even number of hexadecimal digits", line)
         self.assertIn("line 1: headers", self.complaint("produce", "web", "--headers", input="x\n"))
-        self.assertIn("header", self.complaint("produce", "web", "-H", "x", input="x\n"))
+        line = self.complaint("produce", "new", "-H", "x", input="x\n", code=2)
+        self.assertIn('header "x": expected name=value', line)
+        self.assertEqual(self.leat("topics", "list"), "web\n")
 
     def test_a_record_that_is_too_large(self):
         self.leat("topics", "create", "web", "--max-record-bytes", "1K")
@@ -112,7 +133,10 @@ class Errors(ToolCase):
         for command in (["topics", "create", "a/b"], ["topics", "create", ""], ["topics", "create", "a", "-p", "5000"],
                         ["topics", "create", "a", "--segment-bytes", "1"],
                         ["topics", "create", "a", "--alignment", "3"], ["topics", "list", "--store", "no such name!"]):
-            self.complaint(*command)
+            self.complaint(*command, code=2)
+        for options, text in ((["--alignment", "3"], "alignment is 3, expected a power of two"),
+                              (["-p", "0"], "partitions is 0, expected 1 to")):
+            self.assertIn(text, self.complaint("topics", "create", "a", *options, code=2))
 
     def test_a_foreign_directory_is_no_store(self):
         os.mkdir(self.store, 0o700)

@@ -90,6 +90,15 @@ class ProduceAndConsume(ToolCase):
         for r, expected in zip(records("a"), [lines[1], lines[2], lines[0]]):
             self.assertEqual({k: r[k] for k in expected}, expected)
 
+    def test_what_dump_prints_in_json_produce_reads(self):
+        self.leat("produce", "a", "-k", ":", "-H", "h=1", input="key:value\n")
+        self.leat("produce", "b", "--from-json", input=self.leat("dump", "a", "--records", "--json"))
+        self.leat("produce", "b", "--from-json", input='{"value": "only"}\n')
+        first, second = self.json_lines("consume", "b", "--from", "earliest", "-e")
+        self.assertEqual((first["key"], first["value"], first["headers"]),
+                         ("key", "value", [{"name": "h", "value": "1"}]))
+        self.assertEqual((second["key"], second["value"], second["headers"]), (None, "only", []))
+
     def test_the_format_says_what_is_printed(self):
         self.leat("produce", "web", "-k", "=", "-H", "a=1", "-H", "b=2", "--timestamp", "2026-01-31T12:00:00.5Z",
                   input="key=value\n")

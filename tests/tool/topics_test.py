@@ -46,7 +46,7 @@ class Topics(ToolCase):
         self.leat("topics", "create", "web", "-p", "2")
         self.leat("topics", "add-partitions", "web", "5")
         self.assertEqual(len(self.json("topics", "describe", "web")["partitions"]), 5)
-        self.assertIn("5", self.complaint("topics", "add-partitions", "web", "3"))
+        self.assertIn("5", self.complaint("topics", "add-partitions", "web", "3", code=2))
 
     def test_records_at_the_front_are_deleted(self):
         self.leat("topics", "create", "web", "-p", "2")

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -248,6 +249,48 @@ TEST_CASE("an argument that must be converted is sent as converted") {
     read.push_back(record.value());
   }
   CHECK(read == std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2.5});
+}
+
+TEST_CASE("numbers are converted where literals need it, and not where they would lose their value") {
+  using leat::detail::narrows;
+  enum colour : std::int64_t { red };
+  STATIC_REQUIRE_FALSE(narrows<int, std::uint64_t>());
+  STATIC_REQUIRE_FALSE(narrows<int, std::uint8_t>());
+  STATIC_REQUIRE_FALSE(narrows<int, double>());
+  STATIC_REQUIRE_FALSE(narrows<std::uint64_t, double>());
+  STATIC_REQUIRE_FALSE(narrows<std::int64_t, std::uint64_t>());
+  STATIC_REQUIRE_FALSE(narrows<float, double>());
+  STATIC_REQUIRE_FALSE(narrows<double, float>());
+  STATIC_REQUIRE_FALSE(narrows<bool, int>());
+  STATIC_REQUIRE_FALSE(narrows<colour, std::int64_t>());
+  STATIC_REQUIRE_FALSE(narrows<std::string, int>());
+  STATIC_REQUIRE(narrows<double, int>());
+  STATIC_REQUIRE(narrows<float, std::uint64_t>());
+  STATIC_REQUIRE(narrows<std::uint64_t, int>());
+  STATIC_REQUIRE(narrows<std::int64_t, std::uint8_t>());
+  STATIC_REQUIRE(narrows<long double, float>());
+  STATIC_REQUIRE(narrows<colour, int>());
+  STATIC_REQUIRE(narrows<int, bool>());
+
+  auto temporary = temporary_store::in_process();
+  leat::producer numbers{temporary.store.topic<std::uint64_t, std::int64_t>("numbers")};
+  leat::producer fractions{temporary.store.topic<double>("fractions")};
+  leat::producer truths{temporary.store.topic<bool>("truths")};
+  CHECK(numbers.send(-1, 42));
+  CHECK(fractions.send(1.5f));
+  CHECK(truths.send(std::vector<bool>{true}[0]));
+  CHECK(numbers.send_batch(std::vector<int>{1, 2, 3}).count == 3);
+}
+
+TEST_CASE("text that is a null pointer is an error") {
+  auto temporary = temporary_store::in_process();
+  const auto topic = temporary.store.topic<std::string>("text");
+  leat::producer out{topic};
+  const char* const missing = std::getenv("LEAT_THERE_IS_NO_SUCH_VARIABLE");
+  CHECK(code_of([&] { (void)out.send(missing); }) == leat::errc::invalid_argument);
+  CHECK(code_of([&] { (void)out.send(missing, "value"); }) == leat::errc::invalid_argument);
+  const char* const there = "key";
+  CHECK(out.send(there, there).value().offset == 0);
 }
 
 TEST_CASE("types differ by their name and size and alignment") {

@@ -246,10 +246,10 @@ TEST_CASE("a value and headers that are damaged are told with their record") {
   REQUIRE(batch.size() == 2);
   auto record = batch.begin();
   CHECK_THAT(message_of([&] { (void)(*record).value(); }),
-             ContainsSubstring("partition 0, offset 0") && ContainsSubstring("has 7 bytes, expected 8"));
+             ContainsSubstring("topic n, partition 0, offset 0, value: it has 7 bytes, expected 8"));
   ++record;
   CHECK_THAT(message_of([&] { (void)(*record).headers().begin(); }),
-             ContainsSubstring("partition 0, offset 1") && ContainsSubstring("headers are damaged"));
+             ContainsSubstring("topic n, partition 0, offset 1: ") && ContainsSubstring("headers are damaged"));
 }
 
 // --- topic files ---

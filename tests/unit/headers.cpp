@@ -3,9 +3,12 @@
 #include "support/catch.hpp"
 #include "support/file_bytes.hpp"
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +19,11 @@ using leat::header;
 using leat::header_list;
 using leat::headers_view;
 
+// A header lies in no memory that it could be a reference to: it is read from the record's bytes.
 static_assert(std::forward_iterator<headers_view::iterator>);
+static_assert(std::same_as<std::iter_reference_t<headers_view::iterator>, header>);
+static_assert(std::same_as<std::iterator_traits<headers_view::iterator>::iterator_category, std::input_iterator_tag>);
+static_assert(std::ranges::forward_range<headers_view>);
 
 std::vector<std::byte> encoded(const header_list& list) {
   std::vector<std::byte> bytes(list.encoded_size());
@@ -43,6 +50,32 @@ TEST_CASE("a null header value differs from an empty one") {
   CHECK(got[1].value->empty());
   CHECK(got[0].text().empty());
   CHECK(header("x", leat::null) != header("x", ""));
+}
+
+TEST_CASE("a header outlives the iterator that it was read with") {
+  const auto bytes = encoded({{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  const headers_view view(bytes);
+  auto at = view.begin();
+  const header& first = *at++;
+  const header& second = *std::ranges::find(view, "b", &header::name);
+  CHECK(at->name == "b");
+  CHECK(first == header("a", "1"));
+  CHECK(second == header("b", "2"));
+}
+
+TEST_CASE("a null pointer is no header value") {
+  static_assert(!std::constructible_from<header, const char*, std::nullptr_t>);
+  static_assert(std::constructible_from<header, const char*, leat::null_t>);
+  const char* const missing = nullptr;
+  try {
+    const header h("trace", missing);
+    FAIL("a header was made of nothing: " << h.text());
+  } catch (const leat::error& e) {
+    CHECK(e.code() == leat::errc::invalid_argument);
+    CHECK(e.path() == "header trace");
+  }
+  const char* const there = "7f3a";
+  CHECK(header("trace", there) == header("trace", "7f3a"));
 }
 
 TEST_CASE("a header may have an empty name and any bytes") {

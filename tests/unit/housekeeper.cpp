@@ -40,6 +40,19 @@ TEST_CASE("a housekeeper lets expired records go though nobody appends") {
   CHECK(at->offset == 1000);
 }
 
+TEST_CASE("a housekeeper with an interval of nothing is refused: it would do nothing but rounds") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  for (const std::chrono::nanoseconds interval : {0ns, -1ns, std::chrono::nanoseconds::min()}) {
+    try {
+      const leat::housekeeper keeper(temporary.store, interval);
+      FAIL("an interval of " << interval.count() << " ns was accepted");
+    } catch (const leat::error& e) {
+      CHECK(e.code() == leat::errc::invalid_argument);
+      CHECK_THAT(e.reason(), Catch::Matchers::ContainsSubstring("interval is " + std::to_string(interval.count())));
+    }
+  }
+}
+
 TEST_CASE("a housekeeper removes what dead makers left") {
   auto temporary = leat_tests::temporary_store::on_disk();
   (void)temporary.store.topic<std::string>("t");

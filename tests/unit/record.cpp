@@ -43,7 +43,7 @@ leat::errc code_of(auto&& f) {
   try {
     f();
   } catch (const leat::error& e) {
-    CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("partition 3, offset 99"));
+    CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("topic lines, partition 3, offset 99"));
     return static_cast<leat::errc>(e.code().value());
   }
   return leat::errc::ok;

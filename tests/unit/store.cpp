@@ -10,6 +10,8 @@
 #include <leat/producer.hpp>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -213,6 +215,18 @@ TEST_CASE("a store's name has letters and digits and dots and dashes") {
 TEST_CASE("a path that is too long is an error and not cut") {
   const leat_tests::temporary_directory place;
   CHECK(code_of([&] { leat::store::open(place.path() + "/" + std::string(300, 'x')); }) == errc::name_invalid);
+}
+
+TEST_CASE("a store may be made beside something else, which outlives it") {
+  const leat_tests::temporary_directory place;
+  const std::string path = place.path();
+  std::ofstream(path + "/notes.txt") << "hello";
+  (void)leat::store::open(path).topic<int>("t");
+  CHECK_FALSE(leat::store::remove(path));
+  CHECK(std::distance(std::filesystem::directory_iterator(path), {}) == 1);
+  CHECK(std::filesystem::file_size(path + "/notes.txt") == 5);
+  (void)leat::store::open(path).topic<int>("t");
+  CHECK(leat::store::open(path).topics() == strings{"t"});
 }
 
 TEST_CASE("what dead creators of topics left is removed and the living are left alone") {

@@ -313,8 +313,8 @@ TEST_CASE("a record that fails is tried again, with pauses that grow, before the
   CHECK(attempts[1] - attempts[0] >= 10ms);
   CHECK(attempts[2] - attempts[1] >= 20ms);
   CHECK(attempts[3] - attempts[2] >= 20ms);
-  CHECK(told == std::vector<std::string>{"t 1 1 not yet", "t 1 2 no room for another segment",
-                                         "t 1 3 no room for another segment"});
+  CHECK(told == std::vector<std::string>{"t 1 1 not yet", "t 1 2 no room on the device, in memory or within a limit",
+                                         "t 1 3 no room on the device, in memory or within a limit"});
 }
 
 TEST_CASE("a record that failed for good stops the subscriber, which says why, and is not committed") {

@@ -5,6 +5,9 @@
 #include "text.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+
+#include <fmt/ranges.h>
 
 namespace leat_tool {
 
@@ -20,6 +23,24 @@ std::optional<std::string> field(std::string_view text, const char* name, repres
   } catch (const std::invalid_argument& e) {
     throw failure(fmt::format("{}: expected {}", name, e.what()));
   }
+}
+
+/// A misspelt field would else be taken for one that is not there, and its record for a tombstone.
+void check_names(const json& object, const std::string& where, std::initializer_list<std::string_view> known) {
+  for (const auto& member : object.items()) {
+    if (std::ranges::find(known, member.key()) != known.end()) continue;
+    throw failure(fmt::format("{}\"{}\": there is no such field, expected {}", where, member.key(),
+                              fmt::join(known.begin(), known.end(), ", ")));
+  }
+}
+
+/// Whether it is there and not null.
+template <class Check>
+bool has(const json& object, const char* name, const char* expected, Check is_expected) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return false;
+  if (!is_expected(*found)) throw failure(fmt::format("{}: expected {}", name, expected));
+  return true;
 }
 
 std::optional<std::string> json_field(const json& object, const char* name) {
@@ -39,6 +60,7 @@ std::vector<parsed_header> json_headers(const json& object) {
   if (!found->is_array()) throw failure("headers: expected an array");
   for (const json& h : *found) {
     if (!h.is_object()) throw failure(R"(headers: expected objects, as {"name": "trace", "value": "7f3a"})");
+    check_names(h, "headers: ", {"name", "value"});
     auto name = json_field(h, "name");
     if (!name) throw failure("headers: expected a name in each");
     headers.push_back({std::move(*name), json_field(h, "value")});
@@ -49,23 +71,26 @@ std::vector<parsed_header> json_headers(const json& object) {
 parsed_record parse_json(std::string_view line) {
   const json object = json::parse(line, nullptr, false);
   if (!object.is_object()) throw failure("expected a JSON object, as `leat consume --json` prints it");
+  check_names(object, "", {"topic", "partition", "offset", "timestamp", "key", "value", "headers", "kind"});
+  // What a record that was read has, too, and one that is sent gets.
+  has(object, "topic", "a string", [](const json& j) { return j.is_string(); });
+  has(object, "offset", "a number", [](const json& j) { return j.is_number_unsigned(); });
+  has(object, "kind", R"("record", of what `leat dump` prints)", [](const json& j) { return j == "record"; });
+
   parsed_record record;
   record.key = json_field(object, "key");
   record.value = json_field(object, "value");
   record.headers = json_headers(object);
-  if (const auto time = object.find("timestamp"); time != object.end() && !time->is_null()) {
-    if (!time->is_string()) throw failure("timestamp: expected a string");
+  if (has(object, "timestamp", "a string", [](const json& j) { return j.is_string(); })) {
     try {
-      record.timestamp = parse_time(time->get<std::string>());
+      record.timestamp = parse_time(object["timestamp"].get<std::string>());
     } catch (const std::invalid_argument& e) {
       throw failure(fmt::format("timestamp: expected {}", e.what()));
     }
   }
-  if (const auto partition = object.find("partition"); partition != object.end() && !partition->is_null()) {
-    if (!partition->is_number_unsigned() || partition->get<std::uint64_t>() >= 1024) {
-      throw failure("partition: expected a number from 0 to 1023");
-    }
-    record.partition = partition->get<std::uint32_t>();
+  const auto is_partition = [](const json& j) { return j.is_number_unsigned() && j.get<std::uint64_t>() < 1024; };
+  if (has(object, "partition", "a number from 0 to 1023", is_partition)) {
+    record.partition = object["partition"].get<std::uint32_t>();
   }
   return record;
 }

@@ -52,8 +52,28 @@ void declare(command_line& line) {
 int code_of(const leat::error& e) {
   const auto is = [&](leat::errc code) { return e.code() == code; };
   if (is(leat::errc::not_found)) return exit_not_found;
+  // Names and limits are those of arguments and options.
+  if (is(leat::errc::invalid_argument) || is(leat::errc::name_invalid)) return exit_usage;
   if (is(leat::errc::corrupt) || is(leat::errc::truncated)) return exit_damaged;
   return exit_error;
+}
+
+/// What is wrong with a command line that cannot be parsed. CLI11 does not say which word is no command.
+std::string reason_of(const CLI::ParseError& e, const CLI::App& app) {
+  const CLI::App* command = &app;
+  std::string words = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().back();
+    words += " " + command->get_name();
+  }
+  if (command->get_require_subcommand_min() == 0) return e.what();
+  std::string expected;
+  for (const CLI::App* c : command->get_subcommands({})) expected += (expected.empty() ? "" : ", ") + c->get_name();
+  for (const std::string& word : app.remaining(true)) {
+    const char* const kind = word.starts_with('-') ? "option" : "command";
+    return fmt::format("{}: there is no {} \"{}\"; the commands are {}", words, kind, word, expected);
+  }
+  return fmt::format("{}: the command is missing, expected one of {}", words, expected);
 }
 
 int run(command_line& line, int argc, char** argv) {
@@ -63,7 +83,7 @@ int run(command_line& line, int argc, char** argv) {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return line.app.exit(e);  // --help, --version
-    complain(e.what());
+    complain(reason_of(e, line.app));
     complain("`leat --help` and `leat COMMAND --help` say how it is used");
     return exit_usage;
   }

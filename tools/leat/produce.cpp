@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace leat_tool::produce_command {
@@ -92,10 +93,8 @@ line_syntax syntax_of(const options& o, const raw_topic& topic) {
 
 class sender {
  public:
-  sender(const raw_topic& topic, const options& o)
-      : options_(o), topic_(topic), out_(topic, {.wait_for_device = false}) {
-    for (const std::string& text : o.header) added_.push_back(parse_header(text, '=', o.null));
-  }
+  sender(const raw_topic& topic, const options& o, std::vector<parsed_header> added)
+      : options_(o), topic_(topic), out_(topic, {.wait_for_device = false}), added_(std::move(added)) {}
 
   void send(const parsed_record& record) {
     std::vector<leat::header> headers;
@@ -167,12 +166,23 @@ void report(const settings& common, const options& o, const sender& s, double se
                   {"partitions", std::move(partitions)}});
 }
 
+std::vector<parsed_header> headers_of(const options& o) {
+  std::vector<parsed_header> headers;
+  try {
+    for (const std::string& text : o.header) headers.push_back(parse_header(text, '=', o.null));
+  } catch (const failure& e) {
+    throw failure(exit_usage, e.what());
+  }
+  return headers;
+}
+
 int produce(const settings& common, const options& o) {
   note_signals();
+  std::vector<parsed_header> added = headers_of(o);
   line_reader lines(o.file);
   const raw_topic topic = open(common, o);
   const line_syntax syntax = syntax_of(o, topic);
-  sender s(topic, o);
+  sender s(topic, o, std::move(added));
   const bool flushes_every = topic.log()->durability() == leat::durability::every;
   progress display("sent", !o.quiet);
   pace pace(o.rate);

@@ -44,10 +44,14 @@ class owned_argument {
   owned_argument(null_t) noexcept {}
   template <class U>
     requires is_kept<U>
-  owned_argument(U&& value) : value_(std::in_place, std::forward<U>(value)) {}
+  owned_argument(U&& value) {
+    leat::detail::check_argument<std::remove_cvref_t<U>, typename codec<T>::input>(value);
+    value_.emplace(std::forward<U>(value));
+  }
   template <class U>
     requires is_viewed<U>
   owned_argument(const U& value) {
+    leat::detail::check_argument<U, typename codec<T>::input>(value);
     const typename codec<T>::input view = value;
     value_.emplace(view.begin(), view.end());
   }

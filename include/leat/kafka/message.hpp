@@ -72,13 +72,14 @@ class headers_view {
     using value_type = header;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::forward_iterator_tag;
+    using iterator_category = std::input_iterator_tag;  // older algorithms expect of more than that a reference
 
     iterator() = default;
     iterator(const rd_kafka_headers_t* headers, std::size_t index) noexcept : headers_(headers), index_(index) {
       look();
     }
 
-    const header& operator*() const noexcept { return current_; }
+    header operator*() const noexcept { return current_; }  // not a reference: it would go with the iterator
     const header* operator->() const noexcept { return &current_; }
     iterator& operator++() noexcept {
       ++index_;

@@ -42,8 +42,8 @@ class record_view {
   bool has_key() const noexcept { return key_bytes().has_value(); }
 
   /// Throws leat::error where it is null, or is not what Value's codec writes.
-  value_output value() const { return decode<Value>(require(value_bytes(), "value")); }
-  key_output key() const { return decode<Key>(require(key_bytes(), "key")); }
+  value_output value() const { return decode<Value>(value_bytes(), "value"); }
+  key_output key() const { return decode<Key>(key_bytes(), "key"); }
 
   /// Empty: null.
   std::optional<bytes_view> value_bytes() const noexcept { return record_->value.get(); }
@@ -52,20 +52,15 @@ class record_view {
 
  private:
   template <class T>
-  typename codec<T>::output decode(bytes_view bytes) const {
+  typename codec<T>::output decode(const std::optional<bytes_view>& bytes, const char* what) const {
+    if (!bytes) throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
     try {
-      return codec<T>::decode(bytes);
+      return codec<T>::decode(*bytes);
     } catch (const error& e) {
-      throw error(static_cast<errc>(e.code().value()), where(), e.reason());
+      throw error(static_cast<errc>(e.code().value()), where() + ", " + what, e.reason());
     }
   }
-  bytes_view require(const std::optional<bytes_view>& bytes, const char* what) const {
-    if (!bytes) throw error(errc::invalid_argument, where(), std::string("the ") + what + " is null");
-    return *bytes;
-  }
-  std::string where() const {
-    return "partition " + std::to_string(partition()) + ", offset " + std::to_string(offset());
-  }
+  std::string where() const { return leat::detail::place_of(topic(), position()); }
 
   const fetched_record* record_ = nullptr;
 };
