@@ -1,8 +1,9 @@
 // One program for shared memory and for Apache Kafka: what differs is how it opens its store.
 //
-//     example_outgrown                                  a store in shared memory
-//     example_outgrown_on_kafka localhost:9092          a Kafka cluster
+//     example_outgrown [STORE [TOPIC]]                  a store in shared memory
+//     example_outgrown_on_kafka localhost:9092 [TOPIC]  a Kafka cluster
 //
+// The topic is a new one, or empty, and stays in the cluster.
 // A shop sends orders, two members of a group add them up by customer, each as its own copy of the shop's books. The sums must be
 // right.
 #ifdef ON_KAFKA
@@ -87,8 +88,8 @@ bool books_are_right(const engine::topic<order>& topic) {
 int main(int argc, char** argv) {
   try {
 #ifdef ON_KAFKA
-    if (argc != 2) {
-      std::cerr << "usage: " << argv[0] << " HOST:PORT\n";
+    if (argc < 2) {
+      std::cerr << "usage: " << argv[0] << " HOST:PORT [TOPIC]\n";
       return 2;
     }
     const auto store = engine::store::open(argv[1]);
@@ -96,7 +97,7 @@ int main(int argc, char** argv) {
     const std::string place = argc > 1 ? argv[1] : "outgrown-" + std::to_string(::getpid());
     const auto store = engine::store::open(place);
 #endif
-    const std::string name = "orders-" + std::to_string(::getpid());
+    const std::string name = argc > 2 ? argv[2] : "orders-" + std::to_string(::getpid());
     const auto topic = store.topic<order>(name, {.partitions = 4});
     send_orders(topic);
     const bool right = books_are_right(topic);
