@@ -1,1 +1,1 @@
-leat_example_on_both_engines()
+leat_example_on_both_engines(orders:4 orders)

@@ -1,10 +1,10 @@
 // One program for shared memory and for Apache Kafka: what differs is how it opens its store.
 //
-//     example_outgrown                                  a store in shared memory
-//     example_outgrown_on_kafka localhost:9092          a Kafka cluster
+//     example_outgrown [STORE [TOPIC]]                  a store in shared memory
+//     example_outgrown_on_kafka localhost:9092 [TOPIC]  a Kafka cluster
 //
-// A shop sends orders, two members of a group add them up by customer, each as its own copy of the shop's books. The sums must be
-// right.
+// The topic is a new one, or empty, and stays in the cluster.
+// A shop sends orders, two members of a group enter them in its books. The sums by customer must be right.
 #ifdef ON_KAFKA
 #include <leat/kafka/kafka.hpp>
 namespace engine = leat::kafka;
@@ -44,41 +44,52 @@ void send_orders(const engine::topic<order>& topic) {
   if (sent.count != orders) throw engine::error(sent.error, topic.name(), "not all orders were taken");
 }
 
-/// A member of the group, who has added up what it was given.
+/// What was sold, to whom, under each order's number: whoever reads an order again changes nothing.
+struct entry {
+  std::string customer;
+  std::int64_t cents;
+};
+using books = std::map<std::uint64_t, entry>;
+
+/// A member of the group.
 class bookkeeper {
  public:
   explicit bookkeeper(const engine::topic<order>& topic)
-      : in_(topic,
-            {.auto_offset_reset = engine::offset_reset::earliest, .group = "books", .enable_auto_commit = false}) {}
+      : in_(topic, {.auto_offset_reset = engine::offset_reset::earliest,
+                    .group = "books",
+                    .session_timeout = 6s,  // so long Kafka waits for a member that is gone
+                    .enable_auto_commit = false}) {}
 
-  std::uint64_t work() {
-    std::uint64_t count = 0;
+  void work(books& all) {
+    bool any = false;
     for (const auto& record : in_.poll(50ms)) {
-      sums_[std::string(record.key())] += record.value().cents;
-      ++count;
+      all[record.value().number] = {std::string(record.key()), record.value().cents};
+      any = true;
     }
-    if (count != 0) in_.commit().value();
-    return count;
+    if (!any) return;
+    // Fenced: the group is giving its partitions to others, who read once more what is not committed.
+    if (const auto done = in_.commit(); done.error() != leat::errc::fenced) done.value();
   }
-  const std::map<std::string, std::int64_t>& sums() const { return sums_; }
 
  private:
   engine::consumer<order> in_;
-  std::map<std::string, std::int64_t> sums_;
 };
 
 bool books_are_right(const engine::topic<order>& topic) {
+  books all;
   bookkeeper first(topic);
   bookkeeper second(topic);
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  std::uint64_t seen = 0;
-  while (seen < orders && std::chrono::steady_clock::now() < deadline) seen += first.work() + second.work();
+  const auto deadline = std::chrono::steady_clock::now() + 100s;
+  while (all.size() < orders && std::chrono::steady_clock::now() < deadline) {
+    first.work(all);
+    second.work(all);
+  }
 
   std::map<std::string, std::int64_t> expected;
   for (std::uint64_t i = 0; i < orders; ++i) expected[customer_of(i)] += static_cast<std::int64_t>(i);
-  std::map<std::string, std::int64_t> sums = first.sums();
-  for (const auto& [customer, cents] : second.sums()) sums[customer] += cents;
-  std::cout << seen << " orders of " << sums.size() << " customers\n";
+  std::map<std::string, std::int64_t> sums;
+  for (const auto& [number, sold] : all) sums[sold.customer] += sold.cents;
+  std::cout << all.size() << " orders of " << sums.size() << " customers\n";
   return sums == expected;
 }
 
@@ -87,8 +98,8 @@ bool books_are_right(const engine::topic<order>& topic) {
 int main(int argc, char** argv) {
   try {
 #ifdef ON_KAFKA
-    if (argc != 2) {
-      std::cerr << "usage: " << argv[0] << " HOST:PORT\n";
+    if (argc < 2) {
+      std::cerr << "usage: " << argv[0] << " HOST:PORT [TOPIC]\n";
       return 2;
     }
     const auto store = engine::store::open(argv[1]);
@@ -96,7 +107,7 @@ int main(int argc, char** argv) {
     const std::string place = argc > 1 ? argv[1] : "outgrown-" + std::to_string(::getpid());
     const auto store = engine::store::open(place);
 #endif
-    const std::string name = "orders-" + std::to_string(::getpid());
+    const std::string name = argc > 2 ? argv[2] : "orders-" + std::to_string(::getpid());
     const auto topic = store.topic<order>(name, {.partitions = 4});
     send_orders(topic);
     const bool right = books_are_right(topic);

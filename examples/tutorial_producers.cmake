@@ -1,1 +1,1 @@
-leat_example_on_both_engines()
+leat_example_on_both_engines(real-time-topic:4)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -192,20 +191,6 @@ class ProduceAndConsume(ToolCase):
         report = self.json("produce", "web", input="ab\ncd\n")
         self.assertEqual((report["topic"], report["records"], report["bytes"]), ("web", 2, 4))
         self.assertEqual(report["partitions"], [{"partition": 0, "records": 2, "first": 0, "last": 1}])
-
-    def test_progress_is_shown_on_a_terminal_only(self):
-        for quiet in ([], ["--quiet"]):
-            master, slave = pty.openpty()
-            process = subprocess.Popen([TOOL, "produce", "web", *quiet], stdin=subprocess.PIPE, stderr=slave,
-                                       stdout=subprocess.DEVNULL, env=self.environment)
-            os.close(slave)
-            process.communicate(b"a\nb\n", LONGEST)
-            try:
-                shown = os.read(master, 4096).decode()
-            except OSError:  # nothing was written, and nobody has it open any more
-                shown = ""
-            os.close(master)
-            self.assertEqual("sent 2 records" in shown, not quiet, shown)
 
     def test_the_store_is_what_the_option_or_the_environment_says(self):
         other = self.file("other")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import select
 import shutil
 import signal
@@ -144,3 +145,12 @@ class ToolCase(unittest.TestCase):
 def skip(reason):
     print(reason)
     sys.exit(77)
+
+
+def skip_without_terminals():
+    """Where none can be opened, as in a container without /dev/pts."""
+    try:
+        for terminal in pty.openpty():
+            os.close(terminal)
+    except OSError as e:
+        skip("there are no terminals here, is /dev/pts mounted? %s" % e)

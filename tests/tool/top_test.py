@@ -7,10 +7,11 @@ import signal
 import subprocess
 import unittest
 
-from support import LONGEST, TOOL, ToolCase, skip, until
+from support import LONGEST, TOOL, ToolCase, skip, skip_without_terminals, until
 
 if not shutil.which("tmux"):
     skip("tmux is missing (Debian: tmux)")
+skip_without_terminals()
 
 
 class Top(ToolCase):
