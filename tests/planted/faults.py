@@ -27,6 +27,7 @@ HOSTILE = "hostile files are an error"
 DURABLE = "what is acknowledged as durable survives the machine"
 GROUPS = "a partition has one owner, and what is committed stays"
 NO_LOST_WAKE_UP = "no wake-up is lost"
+DELETION = "a deleted group takes nothing from the next of its name"
 
 FAULTS = [
     Fault(
@@ -196,5 +197,28 @@ FAULTS = [
         "a sleeper is not rung for", NO_LOST_WAKE_UP, "storage/appender.hpp",
         "sync::doorbell::is_armed(seen)) [[unlikely]]", "sync::doorbell::is_armed(seen + 1) && false) [[unlikely]]",
         "process/waiting_test", "a consumer that blocks uses no processor time*",
+    ),
+    Fault(
+        "offsets are removed without a look", DELETION, "storage/group_offsets.hpp",
+        "    if (!file || !file->try_own() || !is_named()) return false;\n    removal().raise();\n",
+        "    if (true) return directory_->remove(file_name(group_));\n    removal().raise();\n",
+        "crash/group_deletion_test", "who commits without being a member*stopped",
+    ),
+    Fault(
+        "a former group's words are cleared whoever has the name", DELETION, "storage/group_offsets.hpp",
+        "      if (!is_due()) return;\n", "      (void)is_due();\n",
+        "unit/storage_group_offsets", "who was stopped in clearing*",
+    ),
+    Fault(
+        "a directory is taken away with what is in it", DELETION, "group/group_files.hpp",
+        "      store->groups().remove_directory(name);\n",
+        "      storage::delete_directory(store->groups(), name, [](os::directory&) {});\n",
+        "crash/group_deletion_test", "what the next group*stopped",
+    ),
+    Fault(
+        "a mark without a look at who has joined", DELETION, "group/group_files.hpp",
+        "if (generation().set_from(seen, seen | format::generation_mark)) break;",
+        "if (generation().set_from(generation().observe(), seen | format::generation_mark)) break;",
+        "unit/group_files", "a deletion looks for members again*",
     ),
 ]
