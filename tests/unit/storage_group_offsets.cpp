@@ -273,13 +273,37 @@ TEST_CASE("where a group began is set by the first and holds until something is 
 
 TEST_CASE("only the tenure that began last may say that the group has ended in good order") {
   sample s(leat_tests::each_kind_of_store());
+  REQUIRE(s.mine->take(0, {}, me) == 1u);
   REQUIRE(s.mine->begin(0, 1, 17) == 17);
-  REQUIRE(s.others->begin(0, 2, 99) == 17);  // taken over
+  REQUIRE(s.others->take(0, {1, me}, another) == 2u);
+  REQUIRE(s.others->begin(0, 2, 99) == 17);
   s.mine->end(0, 1);
   CHECK(s.mine->begun(0) == 17);
   s.others->end(0, 2);
   CHECK(s.mine->begun(0) == std::nullopt);
+  REQUIRE(s.mine->take(0, {2, another}, me) == 3u);
   CHECK(s.mine->begin(0, 3, 99) == 99);
+}
+
+TEST_CASE("one whose tenure ended with its group does not say where the next group began") {
+  sample s(leat_tests::each_kind_of_store());
+  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  const bool had_begun = GENERATE(true, false);
+  if (had_begun) REQUIRE(s.mine->begin(0, epoch, 17) == 17);
+  s.others->clear([] { return true; });
+  CHECK(s.mine->begin(0, epoch, 18) == 18);  // it reads on from there until it looks
+  CHECK(s.others->begun(0) == std::nullopt);
+  s.mine->begin_for_all(0, 18, [] { return false; });
+  CHECK(s.others->begun(0) == std::nullopt);
+}
+
+TEST_CASE("a file of offsets is not removed for what stands in partitions that were added since it was opened") {
+  const sample s;
+  const std::uint32_t last = 999;
+  REQUIRE(s.mine->reserve(last + 1));
+  REQUIRE(s.commit_unowned(last, 5) == errc::ok);
+  CHECK_FALSE(s.others->remove_if_unused());
+  CHECK(s.open()->committed_position(last) == 5);
 }
 
 TEST_CASE("a commit of one who is no member ends the tenure that a dead one left") {

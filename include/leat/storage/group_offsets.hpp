@@ -241,18 +241,17 @@ class group_offsets {
       begun_of(partition).replace(seen, {seen.epoch, false, offset});
   }
   /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
-  /// `epoch` from now on: a former owner cannot take it away any more.
+  /// `epoch` from now on: a former owner cannot take it away any more. A tenure that has ended marks nothing.
   std::optional<std::uint64_t> begin(std::uint32_t partition, std::uint32_t epoch,
                                      std::optional<std::uint64_t> offset) const noexcept {
     const sync::commit_word word = begun_of(partition);
     format::commit_value seen = word.observe();
     for (;;) {
-      if (seen.offset != format::commit_value::none) {
-        if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, seen.offset})) return seen.offset;
-      } else {
-        if (!offset) return std::nullopt;
-        if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *offset})) return offset;
-      }
+      const bool has_begun = seen.offset != format::commit_value::none;
+      const auto from = has_begun ? std::optional<std::uint64_t>(seen.offset) : offset;
+      // Behind the look at the word, which the group's deletion changes behind the owner.
+      if (!from || owner(partition).epoch != epoch) return from;
+      if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *from})) return from;
     }
   }
   /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
