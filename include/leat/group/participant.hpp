@@ -281,11 +281,10 @@ class participant final : public storage::attendant {
       }
       member_ = come_back(members, now);
       if (replaced_) return false;
-      if (member_ == nullptr) {
-        member_ = group_->join(profile_);
-        if (member_ != nullptr && !profile_.instance.empty() && !replace_twins()) return false;
-      }
-      if (member_ != nullptr) break;
+      if (member_ == nullptr) member_ = group_->join(profile_);
+      if (member_ == nullptr) continue;
+      if (!profile_.instance.empty() && !replace_twins()) return false;
+      break;
     }
     agreed_generation_ = generation_ = generation_seen_ = none;
     topics_seen_ = none;
