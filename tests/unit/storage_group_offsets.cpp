@@ -195,14 +195,14 @@ TEST_CASE(
   sample s(leat_tests::each_kind_of_store());
   const std::uint32_t epoch = s.mine->take(0, {}, me).value();
   REQUIRE(s.mine->commit(0, {epoch, me}, 5) == errc::ok);
-  REQUIRE(s.mine->begin(0, epoch, 3) == 3);
+  REQUIRE(s.mine->begin(0, {epoch, me}, 3) == 3);
   bool due = true;
   s.others->clear([&] {
     if (!std::exchange(due, false)) return false;
     // Right behind this look it is stopped, and meanwhile others finish, and the next group begins in the same place.
     s.mine->clear([] { return true; });
     const std::uint32_t next = s.mine->take(0, s.mine->owner(0), me).value();
-    CHECK(s.mine->begin(0, next, 3) == 3);
+    CHECK(s.mine->begin(0, {next, me}, 3) == 3);
     CHECK(s.mine->commit(0, {next, me}, 5) == errc::ok);
     return true;
   });
@@ -258,42 +258,63 @@ TEST_CASE("one who died in removing a file of offsets does not keep others from 
 
 TEST_CASE("where a group began is set by the first and holds until something is committed") {
   sample s(leat_tests::each_kind_of_store());
-  CHECK(s.mine->begin(0, 0, std::nullopt) == std::nullopt);
+  std::uint32_t epoch = s.mine->take(0, {}, me).value();
+  CHECK(s.mine->begin(0, {epoch, me}, std::nullopt) == std::nullopt);
   CHECK(s.mine->hold(0) == std::nullopt);
-  CHECK(s.mine->begin(0, 0, 17) == 17);
-  CHECK(s.others->begin(0, 0, 99) == 17);
-  CHECK(s.others->begin(0, 5, std::nullopt) == 17);
+  CHECK(s.mine->begin(0, {epoch, me}, 17) == 17);
+  CHECK(s.others->begin(0, {epoch, me}, 99) == 17);
+  REQUIRE(s.mine->release(0, epoch, me));
+  epoch = s.others->take(0, s.others->owner(0), another).value();
+  CHECK(s.others->begin(0, {epoch, another}, std::nullopt) == 17);
   CHECK(s.mine->begun(0) == 17);
   CHECK(s.mine->hold(0) == 17);
   REQUIRE(s.commit_unowned(0, 12) == errc::ok);
   CHECK(s.mine->hold(0) == 12);
-  CHECK(s.mine->begin(1, 0, 0) == 0);
+  CHECK(s.mine->begin(1, {s.mine->take(1, {}, me).value(), me}, 0) == 0);
   CHECK(s.mine->hold(1) == 0);
 }
 
 TEST_CASE("only the tenure that began last may say that the group has ended in good order") {
   sample s(leat_tests::each_kind_of_store());
-  REQUIRE(s.mine->take(0, {}, me) == 1u);
-  REQUIRE(s.mine->begin(0, 1, 17) == 17);
-  REQUIRE(s.others->take(0, {1, me}, another) == 2u);
-  REQUIRE(s.others->begin(0, 2, 99) == 17);
-  s.mine->end(0, 1);
+  const std::uint32_t first = s.mine->take(0, {}, me).value();
+  REQUIRE(s.mine->begin(0, {first, me}, 17) == 17);
+  const std::uint32_t last = s.others->take(0, s.others->owner(0), another).value();
+  REQUIRE(s.others->begin(0, {last, another}, 99) == 17);
+  s.mine->end(0, first);
   CHECK(s.mine->begun(0) == 17);
-  s.others->end(0, 2);
+  s.others->end(0, last);
   CHECK(s.mine->begun(0) == std::nullopt);
-  REQUIRE(s.mine->take(0, {2, another}, me) == 3u);
-  CHECK(s.mine->begin(0, 3, 99) == 99);
+  CHECK(s.mine->begin(0, {s.mine->take(0, s.mine->owner(0), me).value(), me}, 99) == 99);
 }
 
-TEST_CASE("one whose tenure ended with its group does not say where the next group began") {
+TEST_CASE("a member that was stopped before it began leaves no mark of where, when its tenure is over by then") {
   sample s(leat_tests::each_kind_of_store());
-  const std::uint32_t epoch = s.mine->take(0, {}, me).value();
-  const bool had_begun = GENERATE(true, false);
-  if (had_begun) REQUIRE(s.mine->begin(0, epoch, 17) == 17);
-  s.others->clear([] { return true; });
-  CHECK(s.mine->begin(0, epoch, 18) == 18);  // it reads on from there until it looks
-  CHECK(s.others->begun(0) == std::nullopt);
+  const owner_value mine{s.mine->take(0, {}, me).value(), me};
+  SECTION("its group was deleted, and left the file") {
+    s.others->clear([] { return true; });
+    CHECK(s.mine->begin(0, mine, 17) == 17);  // it will be told soon
+    CHECK(s.others->begun(0) == std::nullopt);
+    CHECK(s.others->remove_if_unused());
+  }
+  SECTION("another has the partition, and has begun") {
+    const owner_value theirs{s.others->take(0, mine, another).value(), another};
+    REQUIRE(s.others->begin(0, theirs, 5) == 5);
+    CHECK(s.mine->begin(0, mine, 17) == 5);
+    s.others->end(0, theirs.epoch);  // it is its mark still
+    CHECK(s.others->begun(0) == std::nullopt);
+    CHECK(s.mine->begin(0, mine, 17) == 17);
+    CHECK(s.others->begun(0) == std::nullopt);
+  }
+}
+
+TEST_CASE("where new partitions begin is not noted for a group that is being deleted") {
+  sample s(leat_tests::each_kind_of_store());
   s.mine->begin_for_all(0, 18, [] { return false; });
+  CHECK(s.others->begun(0) == std::nullopt);
+  s.mine->begin_for_all(0, 18, [&] {
+    s.others->clear([] { return true; });  // behind the look
+    return true;
+  });
   CHECK(s.others->begun(0) == std::nullopt);
 }
 

@@ -661,8 +661,9 @@ class participant final : public storage::attendant {
       committed = *position;
       return reader_.add(log, id, position);
     }
-    auto from = offsets.begin(id, epoch, std::nullopt);
-    if (!from) from = offsets.begin(id, epoch, reader_.by_policy(log->partition(id)));
+    const format::owner_value mine{epoch, member_->number()};
+    auto from = offsets.begin(id, mine, std::nullopt);
+    if (!from) from = offsets.begin(id, mine, reader_.by_policy(log->partition(id)));
     return reader_.add(log, id, from);
   }
 

@@ -241,17 +241,17 @@ class group_offsets {
       begun_of(partition).replace(seen, {seen.epoch, false, offset});
   }
   /// Begins where the group began; where it has not, it begins at `offset`, if that is given. The mark is that of the tenure
-  /// `epoch` from now on: a former owner cannot take it away any more. A tenure that has ended marks nothing.
-  std::optional<std::uint64_t> begin(std::uint32_t partition, std::uint32_t epoch,
+  /// `mine` from now on: a former owner cannot take it away any more. Where that tenure is over nothing is marked, since the group
+  /// may be deleted, and the next group of its name would begin there.
+  std::optional<std::uint64_t> begin(std::uint32_t partition, format::owner_value mine,
                                      std::optional<std::uint64_t> offset) const noexcept {
     const sync::commit_word word = begun_of(partition);
     format::commit_value seen = word.observe();
     for (;;) {
-      const bool has_begun = seen.offset != format::commit_value::none;
-      const auto from = has_begun ? std::optional<std::uint64_t>(seen.offset) : offset;
-      // Behind the look at the word, which the group's deletion changes behind the owner.
-      if (!from || owner(partition).epoch != epoch) return from;
-      if (word.replace(seen, {epoch & format::commit_value::epoch_mask, false, *from})) return from;
+      const std::optional<std::uint64_t> from = seen.offset == format::commit_value::none ? offset : seen.offset;
+      // Between the look and the exchange, as in T2: Y2 ends the tenure first, and then begins another epoch in this word.
+      if (!from || owner(partition) != mine) return from;
+      if (word.replace(seen, {mine.epoch & format::commit_value::epoch_mask, false, *from})) return from;
     }
   }
   /// The group ends here in good order, and the tenure `epoch` is the last: whoever comes next begins anew.
