@@ -49,7 +49,7 @@
 // config: -DQUICK -DCOMMITTERS=1 -DMEMBERS=1
 // config: -DQUICK -DMEMBERS=2 -DNO_T3
  *
-// bug: REACH_EMPTIED -DCOMMITTERS=1 -DCOMMITS=2 -DSTOPS -DDEATHS=1 (not a bug, a state that must be reached) a directory without the group file has the name
+// bug: REACH_EMPTIED -DCOMMITTERS=1 -DCOMMITS=2 -DSTOPS -DDEATHS=1 (not a bug, a state that must be reached) the name leads to no group file
 // bug: REACH_IN_USE -DCOMMITTERS=1 -DCOMMITS=2 -DSTOPS -DDEATHS=1 (the same) Y3 finds the offsets of the next group
 // bug: REACH_LOWERED -DCOMMITTERS=1 -DCOMMITS=2 -DSTOPS -DDEATHS=1 (the same) a committer lowers the word of a dead one
 // bug: REACH_GONE -DCOMMITTERS=1 -DCOMMITS=2 -DSTOPS -DDEATHS=1 (the same) a committer finds that its file has lost its name
