@@ -3,7 +3,7 @@
  * Mirrors include/leat/storage/topic_log.hpp (open, open_directory, create, remove, close, remove_leftovers),
  * leftovers.hpp (make_directory, delete_directory, remove_tree, remove_dead_directories) and include/leat/os/folder.hpp (rename, leads_to,
  * try_own); steps M1 to M5 (making), O1 to O4 (opening) and X1 to X4 (deleting) of docs/protocol.md. Groups are made in the
- * same steps, and lose their names in them, when they have been closed and cleared before (Y1 to Y4, group/group_files.hpp).
+ * same steps; how they lose their names is in group_deletion.pml.
  *
  * One name of a topic. A directory has one entry: none, a temporary name of its own (`~new-`, `~deleted-`), or the topic's name.
  * Temporary names are random, and never the same again. Who has opened a directory has it whatever its entry is. The topic file stands for

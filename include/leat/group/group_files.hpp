@@ -15,7 +15,7 @@
 // a file in it from the beginning, so none who removes an empty one can take it away.
 //
 // Crash      a death leaves a member without a lease, whom any other ends; or a file under a temporary name; or a group that
-//            is marked as being deleted, which the next who comes finishes.
+//            is marked as being deleted, which the next who comes finishes (tests/model/group_deletion.pml).
 #pragma once
 
 #include <leat/group/agreed_assignment.hpp>

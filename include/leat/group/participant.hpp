@@ -12,8 +12,8 @@
 // (stuck), and ends their membership. So a partition is only ever kept from its next owner by the one who has it.
 //
 // Threads    the consumer's.
-// Crash      see group_files.hpp and storage/group_offsets.hpp. Models of it: tests/model/assignment_publish.pml, assignment_topics.pml
-//            and handover_commit.pml.
+// Crash      see group_files.hpp and storage/group_offsets.hpp. Models of it: tests/model/assignment_publish.pml, assignment_topics.pml,
+//            handover_commit.pml and group_deletion.pml.
 #pragma once
 
 #include <leat/group/assigning.hpp>
