@@ -1,6 +1,7 @@
 #!/bin/sh
 # check.sh FILE.pml: checks a model exhaustively with spin, in the current directory, which should be a fresh one.
-#   // config: -D...    a configuration that must hold (without such a line: the model as it is)
+#   // config: -D...    a configuration that must hold (without such a line: the model as it is); begins with -O0 where
+#                        compiling takes longer than searching
 #   // cycles: -D...    a configuration that must hold and have no run without end
 #   // bug: BUG_X [-D...] what it is
 #                        a planted bug (or a state) that must be found, in the given configuration or in one of those above
@@ -55,7 +56,11 @@ sed -n 's,^// config: *,,p' "$model" >configs
 sed -n 's,^// cycles: *,,p' "$model" >cycles
 sed -n 's,^// bug: *,,p' "$model" >bugs
 
-while IFS= read -r flags <&3; do hold "${flags:-as it is}" "$flags" "-O2 -DSAFETY" ""; done 3<configs
+while IFS= read -r flags <&3; do
+	level=-O2
+	case $flags in -O0*) level=-O0; flags=${flags#-O0} ;; esac
+	hold "${flags:-as it is}" "$flags" "$level -DSAFETY" ""
+done 3<configs
 while IFS= read -r flags <&3; do hold "no endless run $flags" "$flags" "-O2 -DNP" "-l"; done 3<cycles
 
 while read -r bug rest <&3; do
@@ -65,7 +70,7 @@ while read -r bug rest <&3; do
 		own="$own ${rest%% *}"
 		rest=${rest#* }
 	done
-	if [ -n "$own" ]; then echo "$own" >places; else cp configs places; fi
+	if [ -n "$own" ]; then echo "$own" >places; else sed 's/^-O0//' configs >places; fi
 	found=
 	# -O0: found after few states, so compiling takes longer than searching.
 	while IFS= read -r flags <&4; do
