@@ -293,8 +293,10 @@ class admin {
     return result;
   }
 
-  /// Deletes a group with all that it has committed; false when there is none. Throws group_not_empty; and, when all the
-  /// rest is done, what is wrong with a topic that could not be looked at.
+  /// Deletes a group with all that it has committed; false when there is none. Throws group_not_empty; permission_denied, or
+  /// foreign (something else lies among the group's files), and nothing was done; and, when all the rest is done, what is wrong
+  /// with a topic that could not be looked at. Should another who deletes it stand still in the middle, an empty file of
+  /// offsets may be left to clean().
   bool delete_group(const std::string& name) const {
     bool found = false;
     if (const auto files = group::group_files::open(files_, name)) {

@@ -199,6 +199,7 @@ storage::type_identity subscribed_identity() {
 /// literals are, int and double, may become a smaller type of its kind; what is larger may not. (Of signs nothing is said.)
 template <class From, class To>
 consteval bool narrows() {
+  if constexpr (!std::same_as<From, std::remove_cv_t<From>>) return narrows<std::remove_cv_t<From>, To>();
   if constexpr (std::is_enum_v<From> && std::convertible_to<From, To>)
     return narrows<std::underlying_type_t<From>, To>();
   if constexpr (!std::is_arithmetic_v<From> || !std::is_arithmetic_v<To> || std::same_as<From, To>) return false;

@@ -5,6 +5,7 @@
 #include <leat/format/record.hpp>
 #include <leat/types.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,8 +27,10 @@ struct header {
   header(std::string_view n, null_t) noexcept : name(n) {}
   header(std::string_view n, bytes_view v) noexcept : name(n), value(v) {}
   header(std::string_view n, std::string_view v) noexcept : name(n), value(std::as_bytes(std::span(v))) {}
-  /// Throws invalid_argument for a null pointer.
-  header(std::string_view n, const char* v)
+  /// Throws invalid_argument for a null pointer. (A template, so that what converts to text of several kinds is a string_view.)
+  template <class Char>
+    requires std::same_as<std::remove_cv_t<Char>, char>
+  header(std::string_view n, Char* v)
       : header(n, v == nullptr ? throw error(errc::invalid_argument, "header " + std::string(n),
                                              "its value is a null pointer; a value that is null is leat::null")
                                : std::string_view(v)) {}

@@ -16,8 +16,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -245,6 +248,45 @@ TEST_CASE("members of a group whose deleter is stopped join again in the next of
   CHECK(in.poll().error() == errc::ok);
   const std::size_t expected = other ? 2 : 1;
   CHECK(admin.describe_group("g").members.size() == expected);
+}
+
+TEST_CASE("a group among whose files lies something else is not deleted, and goes on") {
+  const auto temporary = leat_tests::temporary_store::on_disk();
+  const leat::admin admin{temporary.store};
+  const auto topic = temporary.store.topic<int>("t");
+  {
+    leat::consumer in{topic, of_group("g")};
+    CHECK(in.poll().error() == errc::ok);
+    in.commit({{"t", 0}, 0}).value();
+  }
+  std::filesystem::create_directory(temporary.file("groups/g/theirs"));
+  CHECK_THAT(message_of([&] { admin.delete_group("g"); }), ContainsSubstring("groups/g/theirs"));
+  CHECK(admin.groups() == std::vector<std::string>{"g"});
+  CHECK(committed(admin, "g") == std::vector<std::optional<std::uint64_t>>{0});
+  leat::storage::recover_group(temporary.store.files()->groups(), "g", 0600);  // as after another boot
+  leat::consumer in{topic, of_group("g")};
+  CHECK(in.poll().error() == errc::ok);
+}
+
+TEST_CASE("a member whose group is deleted while it computes the assignment joins the next") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto topic = temporary.store.topic<int>("t");
+  const leat::assignor base = leat::cooperative_sticky_assignor();
+  leat::assignor slow = base;
+  bool once = true;
+  slow.assign = [&](std::span<const leat::group_member> members, const std::map<std::string, std::uint32_t>& topics) {
+    if (std::exchange(once, false)) {
+      leat::group::group_files::open(temporary.store.files(), "g")->begin_deletion([] {});
+      CHECK(leat::admin{temporary.store}.delete_group("g"));
+    }
+    return base.assign(members, topics);
+  };
+  auto options = of_group("g");
+  options.assignor = slow;
+  leat::consumer in{topic, options};
+  CHECK(in.poll().error() == errc::ok);
+  CHECK(in.poll().error() == errc::ok);
+  CHECK(in.owned().size() == 1);
 }
 
 TEST_CASE("cleaning takes nothing from a group whose directory is lost but what is empty") {

@@ -11,6 +11,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -225,7 +227,7 @@ TEST_CASE("nothing of a partition that is added is kept for a consumer that name
   for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
   in.commit({{"t", 0}, 0}).value();
   leat::consumer later{topic, options};  // which makes room for all partitions
-  later.commit({{"t", 0}, 0}).value();
+  later.commit({{"t", 0}, 0, "with metadata"}).value();
   for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
 }
 
@@ -336,6 +338,24 @@ TEST_CASE("batches and loans meet back pressure as sends do") {
   CHECK(sent.count < many.size());
   CHECK(out.claim(leat::null).error() == errc::back_pressure);
   CHECK(out.send_if({0, sent.count}, leat::null, 1).error() == errc::back_pressure);
+}
+
+TEST_CASE("nothing is kept of a partition that the group's assignor gives to nobody") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto topic = make_topic(temporary);
+  auto options = of_group("g");
+  options.assignor = leat::assignor{
+      "only-0", [](std::span<const leat::group_member> members, const std::map<std::string, std::uint32_t>&) {
+        leat::assignment all(members.size());
+        all.front() = {{"t", 0}};
+        return all;
+      }};
+  leat::consumer in{topic, options};
+  REQUIRE(in.poll().empty());
+  leat::admin{temporary.store}.add_partitions("t", 2);
+  for (int i = 0; i < 3; ++i) REQUIRE(in.poll().empty());  // it sees it, agrees anew, takes over
+  leat::producer out{topic, {.max_block = 0s}};
+  for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
 }
 
 }  // namespace unit_back_pressure

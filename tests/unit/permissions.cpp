@@ -233,4 +233,31 @@ TEST_CASE("a group that cannot be deleted to the end is left as it was") {
   CHECK(log->find_group("g")->committed_position(0) == 5);
 }
 
+TEST_CASE("a group is not deleted in part where a topic is another's") {
+  const place_of place(0);
+  const auto store = leat::store::open(place.path, {.directory_mode = 0755});
+  (void)store.topic<int>("private", {.file_mode = 0600});
+  const auto log = store.topic<int>("t", {.file_mode = 0666}).log();
+  REQUIRE(log->open_group("g")->commit_unowned(0, {}, 5) == errc::ok);
+  const auto group = leat::group::group_files::open_or_create(store.files(), "g");
+  for (const char* const name : {"/store", "/groups", "/groups/g", "/groups/g/group", "/topics/t"}) {
+    ::chmod((place.path + name).c_str(), 0777);
+  }
+  ::chmod((place.path + "/topics/private").c_str(), 0700);
+  const auto act = [&](const auto& what) {
+    return as(ordinary_user, [&]() -> std::string {
+      what(leat::store::open(place.path, {.owner = 0}));
+      return "done";
+    });
+  };
+  CHECK_THAT(act([](const leat::store& theirs) { leat::admin(theirs).delete_group("g"); }),
+             ContainsSubstring("private"));
+  CHECK(leat::admin(store).groups() == std::vector<std::string>{"g"});
+  CHECK(log->find_group("g")->committed_position(0) == 5);
+  group->begin_deletion([] {});  // by one who may, and dies: what others may not do does not keep them from the name
+  CHECK(act([](const leat::store& theirs) { (void)leat::group::group_files::open_or_create(theirs.files(), "g"); }) ==
+        "done");
+  CHECK(log->find_group("g") == nullptr);
+}
+
 }  // namespace unit_permissions

@@ -25,8 +25,9 @@ struct offsets_header {
   std::uint32_t reserved_2;
   std::uint32_t checksum;
   std::uint64_t padding_1[9];
-  std::uint64_t removal;  // 1 while somebody looks whether the file can lose its name, and once it has
-  std::uint64_t padding_2[15];
+  std::uint64_t removal;     // 1 while somebody looks whether the file can lose its name, and once it has
+  std::uint64_t shared_out;  // partitions that the group's members have shared out, and had
+  std::uint64_t padding_2[14];
 };
 static_assert(offsetof(offsets_header, group) == 48 && offsetof(offsets_header, checksum) == 308);
 static_assert(offsetof(offsets_header, removal) == 384);

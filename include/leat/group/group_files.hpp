@@ -76,6 +76,7 @@ class group_files {
   template <class RequireEmpty>
   void begin_deletion(RequireEmpty require_empty) const {
     require_deletable();
+    require_clearable();
     for (;;) {
       const std::uint64_t seen = generation().observe();
       if (is_marked(seen)) return;
@@ -90,7 +91,7 @@ class group_files {
     std::size_t files = 0;  // of offsets, that were removed
   };
 
-  /// Where the group is being deleted, it is when this returns. Topics that are damaged, and so could not be looked at, go to
+  /// Where the group is being deleted, it is when this returns. Topics that are damaged, or not this user's to write to, go to
   /// `skipped`; whatever else fails is thrown, and the deletion is still to be finished then.
   static deleted finish_deletion(const std::shared_ptr<storage::store_files>& store, const std::string& name,
                                  std::vector<finding>& skipped) {
@@ -180,15 +181,21 @@ class group_files {
 
   // --- members ---
 
-  /// A new member, with its lease. Null when the group was deleted meanwhile: open it again.
-  std::shared_ptr<member_file> join(const member_profile& profile) const {
-    storage::remove_dead_temporaries(*directory_);  // else members that are killed leave ever more of them
+  /// J1. For one who is about to join; those that come later get larger ones.
+  std::uint32_t next_number() const {
     const std::uint64_t given = sync::numbering(header().members_made).next();
     const auto number = static_cast<std::uint32_t>(given);
     if (number == 0 || number != given) {  // 0 is nobody, and another may have a number that was given before
       throw error(errc::corrupt, directory_->path(file_name),
                   "the number of the next member is " + std::to_string(given) + ", expected 1 to 2^32 - 1");
     }
+    return number;
+  }
+
+  /// A new member, with its lease. Null when the group was deleted meanwhile: open it again.
+  std::shared_ptr<member_file> join(const member_profile& profile) const { return join(profile, next_number()); }
+  std::shared_ptr<member_file> join(const member_profile& profile, std::uint32_t number) const {
+    storage::remove_dead_temporaries(*directory_);  // else members that are killed leave ever more of them
     std::shared_ptr<member_file> member;
     try {
       member = member_file::make(*directory_, number, profile, id_, store_->directory_mode() & 0666);
@@ -322,10 +329,11 @@ class group_files {
   /// What a deletion leaves of a group's directory at its end, and one who joined then.
   static bool is_left_over(const os::directory& directory) {
     const auto names = directory.list();
-    return std::all_of(names.begin(), names.end(), [](const std::string& name) {
-      return name == file_name || name.starts_with('~') || name.starts_with(member_file::name_prefix) ||
-             name.starts_with(assignment_prefix);
-    });
+    return std::all_of(names.begin(), names.end(), is_ours);
+  }
+  static bool is_ours(const std::string& name) {
+    return name == file_name || name.starts_with('~') || name.starts_with(member_file::name_prefix) ||
+           name.starts_with(assignment_prefix);
   }
   [[noreturn]] static void throw_foreign(const os::directory& directory) {
     throw error(errc::foreign, directory.path(""), "no group: there is no group file in it");
@@ -340,8 +348,40 @@ class group_files {
 
   /// Before anything is done that could not be finished.
   void require_deletable() const {
-    if (writable_ && store_->writable() && directory_->is_writable() && store_->groups().is_writable()) return;
-    throw error(errc::permission_denied, path(), "the group cannot be deleted with this user's permissions");
+    if (!writable_ || !store_->writable() || !directory_->is_writable() || !store_->groups().is_writable()) {
+      throw error(errc::permission_denied, path(), "the group cannot be deleted with this user's permissions");
+    }
+  }
+  /// Likewise, for whoever begins it.
+  void require_clearable() const {
+    for (const std::string& name : directory_->list()) {
+      if (!is_ours(name)) throw error(errc::foreign, directory_->path(name), "no file of a group; it is in the way");
+    }
+    for (const std::string& name : storage::topic_log::names(*store_)) {
+      try {
+        (void)open_offsets(name);
+      } catch (const error& e) {
+        if (!is_damage(e) && store_->topics().status(name)) throw;
+      }
+    }
+  }
+  static bool is_damage(const error& e) noexcept {
+    return e.code() == errc::foreign || e.code() == errc::corrupt || e.code() == errc::truncated ||
+           e.code() == errc::wrong_version;
+  }
+
+  struct opened_offsets {
+    std::shared_ptr<storage::topic_log> log;
+    std::shared_ptr<storage::group_offsets> offsets;  // null: the group has none there
+  };
+  /// Throws permission_denied where this user may not change them.
+  opened_offsets open_offsets(const std::string& topic) const {
+    auto log = storage::topic_log::open_untyped(store_, topic);
+    auto offsets = log == nullptr ? nullptr : log->find_group(name_);
+    if (offsets != nullptr && (!log->writable() || !offsets->writable())) {
+      throw error(errc::permission_denied, log->path(), "the group's offsets cannot be deleted by this user");
+    }
+    return {std::move(log), std::move(offsets)};
   }
 
   /// As long as it has its name, none of the same name can have begun.
@@ -353,20 +393,14 @@ class group_files {
     for (const std::string& name : storage::topic_log::names(*store_)) {
       if (!is_clearing()) break;
       try {
-        const auto log = storage::topic_log::open_untyped(store_, name);
-        const auto offsets = log == nullptr ? nullptr : log->find_group(name_);
+        const auto [log, offsets] = open_offsets(name);
         if (offsets == nullptr) continue;
-        if (!log->writable() || !offsets->writable()) {
-          throw error(errc::permission_denied, log->path(), "the group's offsets cannot be deleted by this user");
-        }
         offsets->clear([this] { return is_clearing(); });
         removed += offsets->remove_if_unused() ? 1 : 0;
         log->revision().advance();  // retention does not wait for the group any more
       } catch (const error& e) {
         if (!store_->topics().status(name)) continue;  // deleted meanwhile
-        const bool is_damaged = e.code() == errc::foreign || e.code() == errc::corrupt || e.code() == errc::truncated ||
-                                e.code() == errc::wrong_version;
-        if (!is_damaged) throw;
+        if (!is_damage(e) && e.code() != errc::permission_denied) throw;
         const std::string path = e.path().empty() ? store_->topics().path(name) : e.path();
         skipped.push_back({path, e.reason(), static_cast<errc>(e.code().value())});
       }

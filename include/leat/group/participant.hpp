@@ -117,10 +117,8 @@ class participant final : public storage::attendant {
     const guard working(busy_);
     const std::int64_t now = os::monotonic_coarse();
     if (member_ == nullptr && !join(now)) return fail_replaced();
-    if (!member_->is_current() || group_->is_closed()) [[unlikely]] {
-      replaced_ = member_->is_replaced();
-      lose();
-      if (replaced_ || !join(now)) return fail_replaced();
+    if (!is_member()) [[unlikely]] {
+      if (!join_again(now)) return fail_replaced();
     }
     // The coarse clock has ticked, every few milliseconds. Who has slept until due() may be here before it has.
     if (now != polled_ || due) {
@@ -133,6 +131,7 @@ class participant final : public storage::attendant {
       if (now >= next_look_) topics_seen_ = none;
     }
     errc outcome = errc::ok;
+    callback_threw_ = false;
     const std::uint64_t generation = group_->generation().observe();
     const std::uint64_t topics = store_->topics_revision().observe();
     try {
@@ -140,6 +139,8 @@ class participant final : public storage::attendant {
         catch_up(now, outcome);
       if (!wanted_.empty() && (handovers_ != group_->handovers().observe() || now >= retry_)) take_over(now);
     } catch (const error& e) {
+      if (callback_threw_) throw;
+      if (!is_member()) return join_again(now) ? outcome : fail_replaced();  // its files went away with the group
       if (e.code() == errc::full) return go_on_without_room(e, now, generation, topics);
       if (!subscription_.is_losing_a_topic()) throw;
       topics_seen_ = none;  // files went away with a topic: look again
@@ -263,6 +264,15 @@ class participant final : public storage::attendant {
 
   // --- joining and leaving ---
 
+  bool is_member() const { return member_->is_current() && !group_->is_closed(); }
+
+  /// Its membership, or its group, has ended. False as for join().
+  bool join_again(std::int64_t now) {
+    replaced_ = member_->is_replaced();
+    lose();
+    return !replaced_ && join(now);
+  }
+
   /// False when it is replaced: it has been a member before, and another has its instance id meanwhile.
   bool join(std::int64_t now) {
     for (;;) {
@@ -270,6 +280,7 @@ class participant final : public storage::attendant {
       if (!group_->writable()) {
         throw error(errc::permission_denied, group_->path(), "the group cannot be joined with this user's permissions");
       }
+      const std::uint32_t number = group_->next_number();  // before the look at the others: see replace_twins()
       const auto members = group_->members();
       for (const auto& m : members) {
         const member_profile other = m->profile();
@@ -281,10 +292,10 @@ class participant final : public storage::attendant {
       }
       member_ = come_back(members, now);
       if (replaced_) return false;
-      if (member_ == nullptr) member_ = group_->join(profile_);
-      if (member_ == nullptr) continue;
-      if (!profile_.instance.empty() && !replace_twins()) return false;
-      break;
+      if (member_ == nullptr) member_ = group_->join(profile_, number);
+      if (member_ != nullptr && !profile_.instance.empty()) replace_twins(number);
+      if (replaced_) return false;
+      if (member_ != nullptr) break;
     }
     agreed_generation_ = generation_ = generation_seen_ = none;
     topics_seen_ = none;
@@ -322,26 +333,25 @@ class participant final : public storage::attendant {
     return nullptr;
   }
 
-  /// Others of the same instance id that have joined at the same moment saw this one as little as it saw them. Each looks again
-  /// when its file is there, so the later of two sees the other: the one with the larger number stays. False when that is not
-  /// this one.
-  bool replace_twins() {
+  /// J4. Others of the same instance id that have joined at the same moment saw this one as little as it saw them. Each looks again
+  /// when its file is there, so the later of two sees the other, and the one with the larger number stays; `number` is what this one
+  /// was given before it looked for a place. It is no member behind it where another stays.
+  void replace_twins(std::uint32_t number) {
     for (const auto& m : group_->members()) {
       if (m->number() == member_->number() || m->profile().instance != profile_.instance) continue;
       for (;;) {
         const std::uint64_t life = m->incarnation().observe();  // before the look
         if (m->is_evicted()) break;
         if (m->number() > member_->number() && m->has_lease()) {
-          replaced_ = true;
+          replaced_ = m->number() > number;  // else it came before this one, which has an older one's place: join again
           if (member_->leave()) group_->forget(*member_);
           member_.reset();
-          return false;
+          return;
         }
         if (m->evict(life, format::replaced)) group_->forget(*m);
         if (m->incarnation().observe() == life) break;  // this user may not end it
       }
     }
-    return true;
   }
 
   /// Gives everything up in good order. It is no member any more behind it, also where it throws.
@@ -485,9 +495,9 @@ class participant final : public storage::attendant {
     steps.finish();
     const bool has_begun = std::none_of(subscription_.logs().begin(), subscription_.logs().end(),
                                         [&](const auto& log) { return is_unbegun(log.first); });
-    topics_seen_ = has_begun ? seen : none;
+    topics_seen_ = seen;
     generation_ = generation_seen_ = agreed_generation_;
-    next_look_ = now + look_after;
+    next_look_ = now + (has_begun ? look_after : retry_after);
     lacks_room_ = false;
   }
 
@@ -624,8 +634,28 @@ class participant final : public storage::attendant {
       }
     }
     wanted_ = std::move(rest);
+    note_shared_out();
     tell(listener_.assigned, taken);
     if (thrown) std::rethrow_exception(thrown);
+  }
+
+  /// Behind the last member's taking over, retention need not keep what was added for whoever gets it. (An assignor may leave
+  /// partitions out: nobody gets those.)
+  void note_shared_out() const {
+    for (const auto& [log, offsets] : offsets_) {
+      const auto topic = agreed_.topics.find(log->name());
+      if (offsets == nullptr || topic == agreed_.topics.end() || !rests_on(*log)) continue;
+      const std::uint64_t known = offsets->shared_out().observe();
+      const std::uint32_t count = std::min(topic->second.partitions, offsets->capacity());
+      if (known >= count) continue;
+      const bool is_had = std::all_of(agreed_.of_members.begin(), agreed_.of_members.end(), [&](const auto& member) {
+        return std::all_of(member.second.begin(), member.second.end(), [&](const topic_partition& p) {
+          return p.topic != log->name() || p.partition < known || p.partition >= count ||
+                 offsets->owner(p.partition) != format::owner_value{};
+        });
+      });
+      if (is_had) offsets->shared_out().raise(count);
+    }
   }
 
   bool try_take(const topic_partition& p) {
@@ -698,9 +728,15 @@ class participant final : public storage::attendant {
     tell(listener_.lost, gone);
   }
 
-  static void tell(const std::function<void(std::span<const topic_partition>)>& callback,
-                   const std::vector<topic_partition>& partitions) {
-    if (callback && !partitions.empty()) callback(partitions);
+  void tell(const std::function<void(std::span<const topic_partition>)>& callback,
+            const std::vector<topic_partition>& partitions) {
+    if (!callback || partitions.empty()) return;
+    try {
+      callback(partitions);
+    } catch (...) {
+      callback_threw_ = true;
+      throw;
+    }
   }
 
   std::shared_ptr<storage::store_files> store_;
@@ -714,6 +750,7 @@ class participant final : public storage::attendant {
   rebalance_listener listener_;
   bool subscribed_ = false;
   bool busy_ = false;
+  bool callback_threw_ = false;  // since the last look at what has changed
   bool replaced_ = false;
   bool is_losing_ = false;   // and tells the listener
   bool has_joined_ = false;  // with this subscription

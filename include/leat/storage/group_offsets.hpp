@@ -267,15 +267,16 @@ class group_offsets {
     return partition < capacity() ? begun(partition) : std::nullopt;
   }
 
-  /// What retention keeps for the group begins here; empty: nothing. A partition that none of its members has come to, of a topic
-  /// where members have a place, is kept from its beginning: it was added since, and whoever polls next takes it. One who is no
-  /// member reads what it names, and nothing is kept of the rest.
+  /// What retention keeps for the group begins here; empty: nothing. A partition that was added, and of which nobody has had
+  /// anything since, is kept from its beginning: the group's members are to share it out yet.
   std::optional<std::uint64_t> keeps_from(std::uint32_t partition) const noexcept {
     if (const auto offset = hold(partition)) return offset;
+    const std::uint64_t known = shared_out().observe();
     const bool is_untouched = partition >= capacity() || owner(partition) == format::owner_value{};
-    if (is_untouched && members_have_a_place()) return 0;
-    return std::nullopt;
+    return known != 0 && partition >= known && is_untouched ? std::optional<std::uint64_t>(0) : std::nullopt;
   }
+  /// The group's members have shared out this many partitions, and those whom they were given to have had them.
+  sync::watermark shared_out() const noexcept { return sync::watermark(header().shared_out); }
 
   /// Removes the metadata files that no committed word leads to, nor will. How many there were.
   std::size_t remove_stale_metadata() const {
@@ -341,6 +342,7 @@ class group_offsets {
       ++p;
     }
     (void)remove_stale_metadata();
+    if (is_durable()) flush();
   }
 
   /// Removes the file if nothing stands in it. False when something does, when another is at it, and when the group has
@@ -366,6 +368,7 @@ class group_offsets {
     for (const std::string& name : directory_->list()) {
       if (name.starts_with(metadata_prefix_of())) directory_->remove(name);
     }
+    if (is_durable()) directory_->sync();
     return removed;
   }
 
@@ -390,12 +393,6 @@ class group_offsets {
     if (file.status().bytes < sizeof(format::offsets_header)) return false;
     const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
     return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
-  }
-  bool members_have_a_place() const noexcept {
-    for (std::uint32_t p = 0; p < capacity(); ++p) {
-      if (owner(p).epoch != 0 && hold(p)) return true;
-    }
-    return false;
   }
   sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
 

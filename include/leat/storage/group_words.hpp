@@ -36,7 +36,11 @@ inline void recover_group(os::directory& groups, const std::string& name, mode_t
   const auto directory = groups.open_directory(name);
   if (directory == nullptr) return;
   for (const std::string& file : directory->list()) {
-    if (file != group_file_name) directory->remove(file);
+    try {
+      if (file != group_file_name) directory->remove(file);
+    } catch (const error&) {
+      continue;  // something else in the place of a file; nobody takes it for a member
+    }
   }
   const auto is_whole = [&] {
     const auto file = directory->open(group_file_name, os::access::read_write);

@@ -7,7 +7,8 @@
 //
 // T2 and C1 are exchanges of one word, so a member that was stopped in the middle of a commit and lost the partition
 // meanwhile finds another epoch there, and changes nothing. [tenure] The epoch has 11 bits in that word: to be mistaken, a
-// member must be stopped between its look and its exchange while the partition changes hands 2048 times.
+// member must be stopped between its look and its exchange while the partition changes hands 2048 times. (A
+// commit with metadata by one who is no member counts as one.)
 #pragma once
 
 #include <leat/format/offsets_file.hpp>
