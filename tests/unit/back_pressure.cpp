@@ -215,6 +215,18 @@ TEST_CASE("a partition that is added while a group is away is kept for its retur
   }
 }
 
+TEST_CASE("nothing of a partition that is added is kept for a group that was left without a commit") {
+  auto temporary = leat_tests::each_kind_of_store();
+  const auto topic = make_topic(temporary);
+  {
+    leat::consumer in{topic, of_group("g")};
+    REQUIRE(in.poll().empty());
+  }
+  leat::admin{temporary.store}.add_partitions("t", 2);
+  leat::producer out{topic, {.max_block = 0s}};
+  for (std::uint64_t i = 0; i < 5000; ++i) REQUIRE(out.send(i, {.partition = 1}));
+}
+
 TEST_CASE("nothing of a partition that is added is kept for a consumer that names its partitions") {
   auto temporary = leat_tests::each_kind_of_store();
   const auto topic = make_topic(temporary);

@@ -268,12 +268,16 @@ class group_offsets {
   }
 
   /// What retention keeps for the group begins here; empty: nothing. A partition that was added, and of which nobody has had
-  /// anything since, is kept from its beginning: the group's members are to share it out yet.
+  /// anything since, is kept from its beginning, where the group has a place in the topic: its members are to share it out yet.
   std::optional<std::uint64_t> keeps_from(std::uint32_t partition) const noexcept {
     if (const auto offset = hold(partition)) return offset;
     const std::uint64_t known = shared_out().observe();
     const bool is_untouched = partition >= capacity() || owner(partition) == format::owner_value{};
-    return known != 0 && partition >= known && is_untouched ? std::optional<std::uint64_t>(0) : std::nullopt;
+    if (known == 0 || partition < known || !is_untouched) return std::nullopt;
+    for (std::uint32_t p = 0; p < std::min<std::uint64_t>(known, capacity()); ++p) {
+      if (hold(p)) return 0;
+    }
+    return std::nullopt;
   }
   /// The group's members have shared out this many partitions, and those whom they were given to have had them.
   sync::watermark shared_out() const noexcept { return sync::watermark(header().shared_out); }
