@@ -513,28 +513,29 @@ TEST_CASE("an offsets file that is damaged or of something else is refused with 
   CHECK_THAT(message_of([&] { (void)another_topic->find_group("g"); }), ContainsSubstring("another topic"));
 }
 
-TEST_CASE("a partition that no member has come to is kept from its beginning where members have a place in the topic") {
+TEST_CASE("a partition that was added since members shared the others out is kept from its beginning") {
   sample s(leat_tests::each_kind_of_store());
   REQUIRE(s.commit_unowned(1, 4) == errc::ok);
-  CHECK(s.mine->keeps_from(0) == std::nullopt);  // of one who is no member
   CHECK(s.mine->keeps_from(1) == 4);
-  CHECK(s.mine->keeps_from(7) == std::nullopt);
+  CHECK(s.mine->keeps_from(7) == std::nullopt);  // of one who is no member
   const auto epoch = s.mine->take(2, s.mine->owner(2), me);
   REQUIRE(epoch);
-  CHECK(s.mine->keeps_from(0) == std::nullopt);  // it has no place yet
   REQUIRE(s.mine->commit(2, {*epoch, me}, 9) == errc::ok);
+  s.others->shared_out().raise(3);
   const auto check = [&](std::uint32_t taken) {
-    CHECK(s.mine->owner(0) == owner_value{});
     CHECK(s.mine->owner(2).epoch == taken);
-    CHECK(s.mine->keeps_from(0) == 0);
+    CHECK(s.mine->keeps_from(0) == std::nullopt);  // nobody was given it
     CHECK(s.mine->keeps_from(1) == 4);
     CHECK(s.mine->keeps_from(2) == 9);
-    CHECK(s.mine->keeps_from(7) == 0);  // added since
-    CHECK(s.mine->hold(0) == std::nullopt);
+    CHECK(s.mine->keeps_from(7) == 0);
+    CHECK(s.mine->hold(7) == std::nullopt);
   };
   check(*epoch);
   group_offsets::recover(s.log->context().directory, s.log->header(), "g", std::vector<std::uint64_t>{9, 9, 9});
   check(*epoch + 1);
+  const auto later = s.mine->take(7, s.mine->owner(7), another);  // by whom it is left without a mark
+  REQUIRE(later);
+  CHECK(s.mine->keeps_from(7) == std::nullopt);
 }
 
 }  // namespace unit_storage_group_offsets
