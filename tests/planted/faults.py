@@ -1,7 +1,7 @@
 """Faults to be planted in the headers, each of which breaks a promise, and the test that must fail then.
 
 `old` stands once in `header` and is replaced by `new`. `tests` is a test file, `only` which of its tests run (as Catch2 takes
-it, '*' for anything). plant.py does it; ctest looks whether every `old` is there still.
+it, '*' at its beginning or end for anything). plant.py does it; ctest looks whether every `old` is there still.
 """
 
 from typing import NamedTuple
@@ -202,7 +202,7 @@ FAULTS = [
         "offsets are removed without a look", DELETION, "storage/group_offsets.hpp",
         "    if (!file || !file->try_own() || !is_named()) return false;\n    removal().raise();\n",
         "    if (true) return directory_->remove(file_name(group_));\n    removal().raise();\n",
-        "crash/group_deletion_test", "who commits without being a member*stopped",
+        "crash/group_deletion_test", "*whenever a deleter of the group is stopped",
     ),
     Fault(
         "a former group's words are cleared whoever has the name", DELETION, "storage/group_offsets.hpp",
@@ -213,7 +213,7 @@ FAULTS = [
         "a directory is taken away with what is in it", DELETION, "group/group_files.hpp",
         "      store->groups().remove_directory(name);\n",
         "      storage::delete_directory(store->groups(), name, [](os::directory&) {});\n",
-        "crash/group_deletion_test", "what the next group*stopped",
+        "crash/group_deletion_test", "*whenever a deleter of the former is stopped",
     ),
     Fault(
         "a mark without a look at who has joined", DELETION, "group/group_files.hpp",
