@@ -40,12 +40,13 @@ FAULTS = [
         "crash/step_test", "a producer killed behind any instruction of an append*",
     ),
     Fault(
-        "one who rolls at a time", NOBODY_WAITS, "storage/appender.hpp",
-        "      make_segment(partition_, sequence);\n",
-        "      const std::uint64_t turn = writer_byte(partition_.id()) + 99;\n"
-        "      while (partition_.topic().pins.try_own(turn) != pins::refusal::none) std::this_thread::yield();\n"
-        "      const pins::ownership mine(partition_.topic().pins, turn);\n"
-        "      make_segment(partition_, sequence);\n",
+        "one who makes a segment at a time", NOBODY_WAITS, "storage/preparation.hpp",
+        "    advance(to_clear_);\n    bear();\n",
+        "    pins& locks = partition_.topic().pins;\n"
+        "    const std::uint64_t turn = writer_byte(partition_.id()) + 99;\n"
+        "    while (locks.try_own(turn) != pins::refusal::none) std::this_thread::yield();\n"
+        "    const pins::ownership mine(locks, turn);\n"
+        "    advance(to_clear_);\n    bear();\n",
         "crash/step_test", "a producer killed or stopped at any system call of joining and rolling*",
     ),
     Fault(
