@@ -68,15 +68,13 @@ FAULTS = [
         "a chunk for two", WHOLE, "sync/words.hpp",
         "    return std::atomic_ref<std::uint64_t>(*word_).fetch_add(bytes, std::memory_order_relaxed);\n",
         "    const std::uint64_t begin = *word_;\n    *word_ = begin + bytes;\n    return begin;\n",
-        "process/append_test", "records of four processes in one partition*",
+        "crash/step_test", "a producer stopped behind any instruction of an append*",
     ),
     Fault(
-        "a spare is cleared from its first slot on", WHOLE, "sync/slot_array.hpp",
-        "    for (std::uint64_t i = end; i > begin; --i) {\n"
-        "      std::atomic_ref<std::uint64_t>(words_[i - 1]).store(format::slot_free, std::memory_order_relaxed);\n",
-        "    for (std::uint64_t i = begin; i < end; ++i) {\n"
-        "      std::atomic_ref<std::uint64_t>(words_[i]).store(format::slot_free, std::memory_order_relaxed);\n",
-        "crash/step_test", "a producer killed behind random instructions of a roll*",
+        "a spare that was half cleared", WHOLE, "storage/preparation.hpp",
+        "        slots.ends_at(end) && (end + 1 >= slots.size() || slots.observe(end + 1) == format::slot_free);\n",
+        "        end <= slots.size();\n",
+        "unit/storage_preparation", "a spare without its seal is cleared*",
     ),
     Fault(
         "a contended slot is passed over", DENSE, "storage/appender.hpp",
@@ -87,13 +85,13 @@ FAULTS = [
         "publishing without an exchange", DENSE, "storage/appender.hpp",
         "    if (slot < slots_end_) [[likely]] {\n      if (alone_) {\n",
         "    if (slot < slots_end_) [[likely]] {\n      if (slots_.observe(slot) == format::slot_free) {\n",
-        "process/append_test", "records of four processes in one partition*",
+        "crash/step_test", "a producer stopped behind any instruction of an append*",
     ),
     Fault(
         "the seal over a record", DENSE, "sync/slot_array.hpp",
         "{ return try_publish(i, format::slot_sealed); }",
         "{\n    std::atomic_ref<std::uint64_t>(words_[i]).store(format::slot_sealed);\n    return format::slot_free;\n  }",
-        "process/append_test", "records of four processes in one partition*",
+        "unit/sync_slot_array", "a seal keeps records out*",
     ),
     Fault(
         "records of a batch backwards", ORDER, "producer.hpp",
