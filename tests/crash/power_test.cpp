@@ -121,10 +121,11 @@ void work(const std::string& root, durability how, sizes size, unsigned id, diar
       const auto& [at, number] = sent[noted];
       page.place[number] = (std::uint64_t{at.partition} << 32 | at.offset) + 1;
     }
-    if (how != durability::every && random.one_in(8)) out.flush();
-    if (how == durability::every || random.one_in(8)) {
+    if (how == durability::every) {
+      acknowledge();  // by the return of each send
+    } else if (random.one_in(4)) {
       out.flush();
-      acknowledge();
+      if (random.one_in(2)) acknowledge();
     }
     if (random.one_in(6)) {
       for (const auto& record : in.poll(std::chrono::milliseconds(0))) (void)record;

@@ -168,7 +168,7 @@ FAULTS = [
     Fault(
         "a commit of a tenure that has ended", GROUPS, "storage/group_offsets.hpp",
         "    if (seen.epoch != epoch) return errc::fenced;\n", "",
-        "semantics/fencing", "a member that was too slow cannot commit*",
+        "crash/group_stop_test", "a member stopped at any instruction of a commit is fenced*",
     ),
     Fault(
         "a partition is taken from its owner", GROUPS, "group/participant.hpp",
@@ -195,7 +195,7 @@ FAULTS = [
     Fault(
         "a sleeper is not rung for", NO_LOST_WAKE_UP, "storage/appender.hpp",
         "sync::doorbell::is_armed(seen)) [[unlikely]]", "sync::doorbell::is_armed(seen + 1) && false) [[unlikely]]",
-        "process/waiting_test", "a consumer that blocks uses no processor time*",
+        "process/waiting_test", "no wake-up is lost in thousands of turns between two blocking processes",
     ),
     Fault(
         "offsets are removed without a look", DELETION, "storage/group_offsets.hpp",
