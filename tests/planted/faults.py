@@ -67,8 +67,10 @@ FAULTS = [
     Fault(
         "a chunk for two", WHOLE, "sync/words.hpp",
         "    return std::atomic_ref<std::uint64_t>(*word_).fetch_add(bytes, std::memory_order_relaxed);\n",
-        "    const std::uint64_t begin = *word_;\n    *word_ = begin + bytes;\n    return begin;\n",
-        "crash/step_test", "a producer stopped behind any instruction of an append*",
+        "    const std::uint64_t begin = *word_;\n"
+        "    for (volatile int wait = 0; wait < 1000;) wait = wait + 1;  // the window is too small to be met otherwise\n"
+        "    *word_ = begin + bytes;\n    return begin;\n",
+        "process/append_test", "records of four processes in one partition*",
     ),
     Fault(
         "a spare that was half cleared", WHOLE, "storage/preparation.hpp",
