@@ -193,13 +193,14 @@ class admin {
       if (sequence == begun) break;
       const std::string path = log->directory().path(partition.name(sequence));
       storage::pinned_segment s;
+      std::uint64_t base = 0;
       try {
         if (partition.open(sequence, partition.mode(), s) != storage::partition::opened::pinned) continue;
+        base = partition.base_of(s);
       } catch (const error& e) {
         list.push_back({sequence, path, 0, 0, 0, 0, false, std::nullopt, e.reason()});
         continue;
       }
-      const std::uint64_t base = s->base_offset().observe();
       const std::uint64_t count = s->slots().first_without_record(0);
       const std::int64_t largest = storage::largest_timestamp(*s);
       list.push_back({sequence,

@@ -5,6 +5,7 @@
 // written: then it checks the edges [publish], [seal], [begin] and [settle], and that clearing a spare comes after all who used it.
 // The last tests go through the public classes, for what these share within a process.
 #include "support/history.hpp"
+#include "support/temporary_store.hpp"
 
 #include <leat/storage/appender.hpp>
 
@@ -249,10 +250,37 @@ TEST_CASE("any number of threads share a topic of this process with producers an
   for (const auto& n : read) CHECK(n == writers * each);
 }
 
-TEST_CASE("threads that open and describe and delete topics of this process do not disturb each other") {
+TEST_CASE("a verification beside a producer and retention finds nothing") {
   watchdog dog;
   INFO("LEAT_SEED=" << seed());
   const leat::store store = leat::store::in_process();
+  const auto log = store.topic<leat::bytes_view>("log", tiny(2));
+  storage::partition& p = log.log()->partition(0);
+  state s;
+  std::vector<leat::finding> findings;
+  {
+    guarded_thread writer(s, [&] {
+      producer out(log);
+      for (std::uint64_t n = 0; n < rounds(30'000) && !s.broken; ++n) {
+        const auto made = payload(0, n, 3000);
+        if (!out.send(view(made))) fail("a send failed");
+      }
+      s.broken = true;  // it is over
+    });
+    while (!s.broken) storage::verify(p, findings);
+    CHECK(writer.join() == "");
+  }
+  for (const leat::finding& f : findings) FAIL_CHECK(f.path << ": " << f.what);
+}
+
+TEST_CASE("threads that make and use and delete the same topics are told of nothing but that they are gone") {
+  watchdog dog;
+  const std::string kind = GENERATE("in this process", "in shared memory", "on disk");
+  const auto temporary = kind == "in this process"    ? temporary_store::in_process()
+                         : kind == "in shared memory" ? temporary_store::in_shared_memory()
+                                                      : temporary_store::on_disk();
+  INFO("LEAT_SEED=" << seed());
+  INFO(kind);
   state s;
   std::string failures;
   {
@@ -260,17 +288,48 @@ TEST_CASE("threads that open and describe and delete topics of this process do n
     for (std::uint64_t t = 0; t < 3; ++t) {
       threads.emplace_back(s, [&, t] {
         dice random(20 + t);
-        for (unsigned lap = 0; lap < rounds(3000) && !s.broken; ++lap) {
+        const leat::admin admin(temporary.store);
+        for (unsigned lap = 0; lap < rounds(kind == "in this process" ? 3000 : 1000) && !s.broken; ++lap) {
           const std::string name = "topic-" + std::to_string(random.roll(2));
+          const std::string group = "group-" + std::to_string(random.roll(2));
+          const auto open = [&] { return temporary.store.topic<leat::bytes_view>(name, tiny(2)); };
           try {
-            switch (random.roll(4)) {
-              case 0: (void)store.remove_topic(name); break;
-              case 1: (void)store.describe_topic(name); break;
-              case 2: (void)store.topics(); break;
-              case 3: {
-                producer out(store.topic<leat::bytes_view>(name, tiny(2)));
-                const auto made = payload(0, lap, 3000);
-                (void)out.send(view(made));
+            switch (random.roll(12)) {
+              case 0: (void)temporary.store.remove_topic(name); break;
+              case 1: (void)admin.describe_topic(name); break;
+              case 2: (void)admin.topics(); break;
+              case 3: (void)admin.offset_for_time({name, 0}, leat::timestamp()); break;
+              case 4: (void)admin.delete_records({name, 0}, lap); break;
+              case 5: (void)admin.apply_retention(name); break;
+              case 6: (void)admin.segments({name, 0}); break;
+              case 7: {
+                const auto topic = open();
+                std::vector<leat::finding> findings;
+                storage::verify(topic.log()->partition(0), findings);
+                for (const leat::finding& f : findings) fail(f.path + ": " + f.what);
+                break;
+              }
+              case 8: {
+                leat::consumer in{open(), {.auto_offset_reset = leat::offset_reset::earliest}};
+                for (int i = 0; i < 3; ++i) {
+                  for (const auto& record : in.poll()) {
+                    if (record.value().size() != 3000) fail("a record of another size");
+                  }
+                }
+                break;
+              }
+              case 9: {
+                leat::consumer in{open(), {.group = group}};
+                (void)in.poll();
+                (void)in.commit();
+                break;
+              }
+              default: {
+                producer out(open());
+                for (int i = 0; i < 8; ++i) {
+                  const auto made = payload(0, lap, 3000);
+                  (void)out.send(view(made));
+                }
               }
             }
           } catch (const leat::error& e) {

@@ -35,9 +35,8 @@ inline std::uint64_t end_offset(partition& p) {
     if (begun == 0) return 0;
     pinned_segment last;
     if (p.open(begun - 1, os::access::read_only, last) != partition::opened::pinned) {
-      if (p.topic().closed.is_set()) throw error(errc::closed, p.topic().directory->path(""), "the topic was deleted");
       if (p.start_sequence().observe() <= begun - 1) {
-        throw error(errc::not_found, p.topic().directory->path(p.name(begun - 1)), "the last segment is missing");
+        p.topic().throw_damaged(errc::not_found, p.name(begun - 1), "the last segment is missing");
       }
       continue;  // rolled and retired meanwhile
     }
@@ -200,9 +199,10 @@ class cursor {
   errc not_in_the_log(std::uint64_t sequence) const {
     const std::uint64_t start = partition_.start_offset().observe();
     if (position_ < start) return errc::out_of_range;
-    throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(sequence)),
-                "offset " + std::to_string(position_) +
-                    " is in no segment, expected it in this one: the log starts at " + std::to_string(start));
+    partition_.topic().throw_damaged(errc::corrupt, partition_.name(sequence),
+                                     "offset " + std::to_string(position_) +
+                                         " is in no segment, expected it in this one: the log starts at " +
+                                         std::to_string(start));
   }
 
   enum class lookup { found, below, moved };
@@ -263,12 +263,9 @@ class cursor {
         case partition::opened::pinned: break;
         case partition::opened::retired: return lookup::moved;
         case partition::opened::absent:
-          if (partition_.topic().closed.is_set()) {
-            throw error(errc::closed, partition_.topic().directory->path(""), "the topic was deleted");
-          }
           if (partition_.start_sequence().observe() > middle) return lookup::moved;
-          throw error(errc::not_found, partition_.topic().directory->path(partition_.name(middle)),
-                      "a segment in the middle of the log is missing");
+          partition_.topic().throw_damaged(errc::not_found, partition_.name(middle),
+                                           "a segment in the middle of the log is missing");
       }
       if (partition_.base_of(candidate) <= position_) {
         // An empty segment has the base of its successor: of several candidates, the last is the one.
@@ -292,18 +289,16 @@ class cursor {
       case partition::opened::pinned: break;
       case partition::opened::retired: located_ = false; return errc::out_of_range;
       case partition::opened::absent:
-        if (partition_.topic().closed.is_set()) return errc::closed;
         if (partition_.start_sequence().observe() > next) {
           located_ = false;
           return errc::out_of_range;
         }
-        throw error(errc::not_found, partition_.topic().directory->path(partition_.name(next)),
-                    "the next segment is missing");
+        partition_.topic().throw_damaged(errc::not_found, partition_.name(next), "the next segment is missing");
     }
     if (const std::uint64_t base = partition_.base_of(found); base != position_) {
-      throw error(errc::corrupt, partition_.topic().directory->path(partition_.name(next)),
-                  "begins at offset " + std::to_string(base) + ", expected " + std::to_string(position_) +
-                      ", where the segment before it ends");
+      partition_.topic().throw_damaged(errc::corrupt, partition_.name(next),
+                                       "begins at offset " + std::to_string(base) + ", expected " +
+                                           std::to_string(position_) + ", where the segment before it ends");
     }
     keep_lent();
     adopt(std::move(found), 0);

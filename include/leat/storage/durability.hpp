@@ -49,8 +49,7 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
     pinned_segment s;
     const partition::opened outcome = p.open(sequence - 1, os::access::read_write, s);
     if (outcome == partition::opened::absent) {
-      throw error(errc::not_found, p.topic().directory->path(p.name(sequence - 1)),
-                  "a segment to be flushed is missing");
+      p.topic().throw_damaged(errc::not_found, p.name(sequence - 1), "a segment to be flushed is missing");
     }
     if (outcome == partition::opened::retired) {
       found.retired = true;
@@ -123,6 +122,7 @@ inline void flush(partition& p) {
       }
       p.flush_bell().ring(~std::uint32_t{0});  // with the right given back
       if (p.durable().observe() < offset) {
+        if (p.topic().closed.is_set()) return errc::closed;
         throw error(errc::corrupt, p.topic().directory->path("topic"),
                     "partition " + std::to_string(p.id()) + " ends at offset " + std::to_string(end_offset(p)) +
                         ", expected " + std::to_string(offset) + " at least, since the record before it was appended");

@@ -62,6 +62,13 @@ struct topic_context {
   std::uint64_t flush_bytes() const noexcept { return sync::setting(words.flush_bytes).observe(); }
   bool waits_for_groups() const noexcept { return sync::setting(words.wait_for_groups).observe() != 0; }
   sync::revision revision() const noexcept { return sync::revision(words.revision); }
+
+  /// For a file that is missing, or contradicts the topic's words: damage, unless the topic was deleted. Then its files are
+  /// being removed, and a producer that has not noticed may make one anew, with nothing in it.
+  [[noreturn]] void throw_damaged(errc code, const std::string& name, const std::string& reason) const {
+    if (closed.is_set()) throw error(errc::closed, directory->path(""), "the topic was deleted");
+    throw error(code, directory->path(name), reason);
+  }
 };
 
 /// `0003-000000000042`: partition and sequence number of a segment.
@@ -158,11 +165,11 @@ class partition {
     return "all segments before segment " + std::to_string(before) + " are missing";
   }
 
-  /// Offset of the first slot of a segment that has begun. Throws corrupt where it has none.
+  /// Offset of the first slot of a segment that has begun. Throws corrupt where it has none, or closed.
   std::uint64_t base_of(const pinned_segment& begun) const {
     if (begun->has_base()) return begun->base_offset().observe();
-    throw error(errc::corrupt, topic_.directory->path(name(begun.sequence())),
-                "a segment that has begun has no base offset, or a damaged one");
+    topic_.throw_damaged(errc::corrupt, name(begun.sequence()),
+                         "a segment that has begun has no base offset, or a damaged one");
   }
 
   std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }

@@ -335,8 +335,8 @@ class reader {
   /// Out of range: the reset policy says where to go on. Anything else is the caller's.
   [[gnu::cold]] errc recover(assigned& a, errc failure) {
     const std::uint64_t lost = a.cursor.position();
+    if (a.log->closed()) return fail(errc::closed, a.log->path(), "the topic was deleted");
     if (failure == errc::corrupt) return fail(failure, a.cursor.file_path(), a.cursor.defect());
-    if (failure == errc::closed) return fail(failure, a.log->path(), "the topic was deleted");
     if (failure != errc::out_of_range) return fail(failure, a.log->path(), detail::describe(failure));
     // A member that stood still may have lost the partition to one who has committed further, behind whom retention has
     // followed. Then the policy has no say: this look comes behind that of the fetch, so a loss before it is seen.

@@ -47,10 +47,8 @@ inline std::optional<std::uint64_t> offset_for_time(partition& p, std::int64_t t
       case partition::opened::pinned: break;
       case partition::opened::retired: continue;
       case partition::opened::absent:
-        if (p.topic().closed.is_set())
-          throw error(errc::closed, p.topic().directory->path(""), "the topic was deleted");
         if (p.start_sequence().observe() > sequence) continue;
-        throw error(errc::not_found, p.topic().directory->path(p.name(sequence)), "a segment of the log is missing");
+        p.topic().throw_damaged(errc::not_found, p.name(sequence), "a segment of the log is missing");
     }
     if (largest_timestamp(*s) < time) continue;
     const std::uint64_t base = p.base_of(s);

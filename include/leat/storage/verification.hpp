@@ -1,7 +1,8 @@
 // Verification: reads everything of a partition that can be read, and says what is wrong with it.
 //
 // Slots must describe records within the data area, their sizes must fit, no two records may overlap, the segments must
-// follow one another without a gap. Records that are appended meanwhile do no harm.
+// follow one another without a gap. Records that are appended meanwhile do no harm; of a topic that is deleted meanwhile
+// nothing is said.
 #pragma once
 
 #include <leat/format/record.hpp>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -106,23 +108,23 @@ inline void find_taken_behind(const sync::slot_array& slots, std::uint64_t count
 
 }  // namespace verification_detail
 
-inline void verify(partition& p, std::vector<finding>& findings) {
+inline void verify(partition& p, std::vector<finding>& all) {
   const os::directory& directory = *p.topic().directory;
   partition::extent extent{};
   try {
     extent = p.segments();
   } catch (const error& e) {
-    findings.push_back({e.path(), e.reason(), errc::corrupt});
+    all.push_back({e.path(), e.reason(), errc::corrupt});
     return;
   }
+  std::vector<finding> findings;
   std::optional<std::uint64_t> expected_base;
   std::uint64_t next = extent.start;
   const auto look_for_gap = [&](std::uint64_t before) {
+    if (next < before) expected_base.reset();
     const std::uint64_t first = std::max(next, p.start_sequence().observe());  // the others are gone meanwhile
     next = before + 1;
     if (first >= before) return;
-    expected_base.reset();
-    if (p.topic().closed.is_set()) return;
     findings.push_back({directory.path(p.name(first)), partition::gap(first, before), errc::not_found});
   };
   for (const std::uint64_t sequence : p.named_segments(extent.start, extent.begun)) {
@@ -150,6 +152,7 @@ inline void verify(partition& p, std::vector<finding>& findings) {
                           "begins at offset " + std::to_string(base) + ", expected " + std::to_string(*expected_base),
                           errc::corrupt});
     }
+    const bool is_followed = sequence + 1 < p.begun().observe();  // before the slots: it was ended first
     // Not first_without_record(), which searches for the end of what it takes for a prefix.
     const sync::slot_array slots = s->slots();
     std::uint64_t count = 0;
@@ -158,7 +161,7 @@ inline void verify(partition& p, std::vector<finding>& findings) {
       ++count;
     }
     const bool ended = slots.ends_at(count);
-    if (!ended && sequence + 1 < p.begun().observe()) {
+    if (!ended && is_followed) {
       findings.push_back({path,
                           "has a free slot at offset " + std::to_string(base + count) + ", but a segment follows it",
                           errc::corrupt});
@@ -169,6 +172,7 @@ inline void verify(partition& p, std::vector<finding>& findings) {
     expected_base = base + count;
   }
   look_for_gap(extent.begun);
+  if (!p.topic().closed.is_set()) std::move(findings.begin(), findings.end(), std::back_inserter(all));
 }
 
 }  // namespace leat::storage
