@@ -103,6 +103,13 @@ class error : public std::system_error {
   std::string reason_;
 };
 
+/// What is wrong somewhere, where it is noted and not thrown: by verify(), and by what goes on with the rest.
+struct finding {
+  std::string path;  // of the file
+  std::string what;  // what was found, and what was expected
+  errc code;
+};
+
 }  // namespace leat
 
 template <>

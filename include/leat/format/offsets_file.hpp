@@ -30,7 +30,7 @@ struct offsets_header {
   std::uint64_t padding_2[14];
 };
 static_assert(offsetof(offsets_header, group) == 48 && offsetof(offsets_header, checksum) == 308);
-static_assert(offsetof(offsets_header, removal) == 384);
+static_assert(offsetof(offsets_header, removal) == 384 && offsetof(offsets_header, shared_out) == 392);
 static_assert(sizeof(offsets_header) == 512);
 
 /// All zero at first: nobody, nothing, nowhere.

@@ -22,7 +22,6 @@
 #include <leat/group/member_file.hpp>
 #include <leat/storage/store_files.hpp>
 #include <leat/storage/topic_log.hpp>
-#include <leat/storage/verification.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -97,12 +96,14 @@ class group_files {
                                  std::vector<finding>& skipped) {
     check_name(name, *store);
     deleted result;
+    const auto known = static_cast<std::ptrdiff_t>(skipped.size());
     for (int attempts = 0; attempts < 100; ++attempts) {
       const auto directory = store->groups().open_directory(name);
       if (directory == nullptr) return result;
       if (const auto group = open_in(store, name, directory)) {
         if (!group->is_closed()) return result;
         group->require_deletable();
+        skipped.erase(skipped.begin() + known, skipped.end());  // what the turn before has met, this one meets again
         result.files += group->clear_topics(skipped);
       } else if (!still_named(*store, name, *directory)) {
         continue;

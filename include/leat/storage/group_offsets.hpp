@@ -311,9 +311,7 @@ class group_offsets {
     for (const std::string& name : directory.list()) {
       if (!name.starts_with(name_prefix)) continue;
       const auto file = directory.open(name, os::access::read_only);
-      if (!file || file->status().bytes < sizeof(format::offsets_header)) continue;
-      const os::mapping page(*file, sizeof(format::offsets_header), os::access::read_only);
-      prefixes.insert(metadata_prefix_of(reinterpret_cast<const format::offsets_header*>(page.data())->id));
+      if (const auto id = file ? id_in(*file) : std::nullopt) prefixes.insert(metadata_prefix_of(*id));
     }
     std::size_t removed = 0;
     for (const std::string& name : found) {
@@ -352,11 +350,10 @@ class group_offsets {
   /// Removes the file if nothing stands in it. False when something does, when another is at it, and when the group has
   /// another file by now.
   ///
-  /// The right to take the name away is a lock on the file, which goes with its holder. Whoever puts something into the file
-  /// looks behind it whether somebody wants to take it away (is_kept).
+  /// Whoever puts something into the file looks behind it whether somebody wants to take its name away (is_kept).
   bool remove_if_unused() {
-    const auto file = directory_->open(file_name(group_), os::access::read_write);
-    if (!file || !file->try_own() || !is_named()) return false;
+    const auto file = try_own_name();
+    if (!file) return false;
     removal().raise();
     measure(*file);  // behind it: who makes room for more partitions sees it, or is seen
     for (std::uint32_t p = 0; p < capacity(); ++p) {
@@ -381,22 +378,26 @@ class group_offsets {
   bool is_kept() const {
     if (!removal().is_raised()) [[likely]]
       return true;
-    const auto file = directory_->open(file_name(group_), os::access::read_write);
-    if (!file || !file->try_own() || !is_named()) return false;
+    if (!try_own_name()) return false;
     removal().lower();  // who raised it is dead, or has lowered it since
     return true;
   }
 
  private:
-  /// While one holds the lock on the file, this stays as it is.
-  bool is_named() const {
-    const auto file = directory_->open(file_name(group_), os::access::read_only);
-    return file && is_this(*file);
+  /// The right to take the name away: a lock on the file, which goes with its holder. Empty where another has it, and where the
+  /// group has another file by now; while one has it, the name leads to this file.
+  std::optional<os::file> try_own_name() const {
+    auto file = directory_->open(file_name(group_), os::access::read_write);
+    if (!file || !file->try_own()) return std::nullopt;
+    const auto named = directory_->open(file_name(group_), os::access::read_only);
+    return named && is_this(*named) ? std::move(file) : std::nullopt;
   }
-  bool is_this(const os::file& file) const {
-    if (file.status().bytes < sizeof(format::offsets_header)) return false;
+  bool is_this(const os::file& file) const { return id_in(file) == id_; }
+  /// Empty where it can be none.
+  static std::optional<format::unique_id> id_in(const os::file& file) {
+    if (file.status().bytes < sizeof(format::offsets_header)) return std::nullopt;
     const os::mapping page(file, sizeof(format::offsets_header), os::access::read_only);
-    return reinterpret_cast<const format::offsets_header*>(page.data())->id == id_;
+    return reinterpret_cast<const format::offsets_header*>(page.data())->id;
   }
   sync::removal_word removal() const noexcept { return sync::removal_word(header().removal); }
 

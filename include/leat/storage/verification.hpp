@@ -17,17 +17,6 @@
 #include <utility>
 #include <vector>
 
-namespace leat {
-
-/// Something that verify() found.
-struct finding {
-  std::string path;  // of the file
-  std::string what;  // what was found, and what was expected
-  errc code;
-};
-
-}  // namespace leat
-
 namespace leat::storage {
 
 namespace verification_detail {
