@@ -214,6 +214,7 @@ class admin {
                                                        : std::optional(timestamp(std::chrono::nanoseconds(largest))),
                       {}});
     }
+    log->require_open();  // else what is missing is not damage
     return list;
   }
 
@@ -222,6 +223,7 @@ class admin {
     const auto log = open(name);
     std::vector<finding> findings;
     for (std::uint32_t id = 0; id < log->partitions(); ++id) storage::verify(log->partition(id), findings);
+    log->require_open();
     return findings;
   }
 
@@ -234,36 +236,15 @@ class admin {
     return names;
   }
 
-  /// Throws not_found.
+  /// Throws not_found. It is made anew where the group has changed meanwhile, a few times.
   group_description describe_group(const std::string& name) const {
-    const auto files = open_group(name);
-    group_description d{name,
-                        {},
-                        files->generation().observe(),
-                        files->evictions().approximate(),
-                        files->fenced_commits().approximate(),
-                        {},
-                        {}};
-    const auto members = files->members();
-    for (const auto& m : members) {
-      const group::member_profile p = m->profile();
-      const bool alive = m->has_lease();
-      if (alive || d.assignor.empty()) d.assignor = p.assignor;
-      d.members.push_back({p.id,
-                           p.instance,
-                           p.client,
-                           m->process(),
-                           alive,
-                           time_of(m->created()),
-                           time_of(m->last_poll()),
-                           p.is_pattern,
-                           p.subscription,
-                           {}});
+    constexpr int looks = 10;
+    for (int i = 1;; ++i) {
+      const auto files = open_group(name);
+      group_description d = describe_group(*files);
+      const std::uint64_t generation = files->generation().observe();
+      if (generation == d.rebalances || (i >= looks && !files->is_closed())) return d;
     }
-    each_topic(d.skipped, [&](storage::topic_log& log) {
-      if (const auto offsets = log.find_group(name)) describe_offsets(log, *offsets, members, d);
-    });
-    return d;
   }
 
   /// Puts the group somewhere else in these partitions of a topic, or in all of them; the new offsets, which lie within the log:
@@ -343,11 +324,14 @@ class admin {
   template <class Work>
   void each_topic(std::vector<finding>& skipped, Work work) const {
     for (const std::string& name : topics()) {
-      const std::size_t before = skipped.size();
+      const auto before = static_cast<std::ptrdiff_t>(skipped.size());
+      std::shared_ptr<storage::topic_log> log;
       going_on(skipped, files_->topics().path(name), [&] {
-        if (const auto log = storage::topic_log::open_untyped(files_, name)) work(*log);
+        log = storage::topic_log::open_untyped(files_, name);
+        if (log != nullptr) work(*log);
       });
-      if (skipped.size() > before && !files_->topics().status(name)) skipped.pop_back();  // deleted meanwhile
+      const bool is_gone = log != nullptr ? log->closed() : !files_->topics().status(name);
+      if (is_gone) skipped.erase(skipped.begin() + before, skipped.end());
     }
   }
 
@@ -453,6 +437,33 @@ class admin {
     }
   }
 
+  group_description describe_group(const group::group_files& files) const {
+    const std::string& name = files.name();
+    group_description d{
+        name, {}, files.generation().observe(), files.evictions().approximate(), files.fenced_commits().approximate(),
+        {},   {}};
+    const auto members = files.members();
+    for (const auto& m : members) {
+      const group::member_profile p = m->profile();
+      const bool alive = m->has_lease();
+      if (alive || d.assignor.empty()) d.assignor = p.assignor;
+      d.members.push_back({p.id,
+                           p.instance,
+                           p.client,
+                           m->process(),
+                           alive,
+                           time_of(m->created()),
+                           time_of(m->last_poll()),
+                           p.is_pattern,
+                           p.subscription,
+                           {}});
+    }
+    each_topic(d.skipped, [&](storage::topic_log& log) {
+      if (const auto offsets = log.find_group(name)) describe_offsets(log, *offsets, members, d);
+    });
+    return d;
+  }
+
   static void describe_offsets(storage::topic_log& log, const storage::group_offsets& offsets,
                                const std::vector<std::shared_ptr<group::member_file>>& members, group_description& d) {
     for (std::uint32_t id = 0; id < std::min(log.partitions(), offsets.capacity()); ++id) {
@@ -460,8 +471,9 @@ class admin {
       const auto committed = offsets.committed(id);
       const std::uint64_t start = p.start_offset().observe();
       const std::uint64_t end = storage::end_offset(p);
-      const std::uint64_t from = std::clamp(offsets.hold(id).value_or(start), start, std::max(start, end));
-      group_offset o{{log.name(), id}, std::nullopt, {}, start, end, end - std::min(from, end), {}};
+      const std::uint64_t from = committed ? committed->offset : offsets.begun(id).value_or(start);
+      const std::uint64_t lag = end - std::min(std::max(from, start), end);
+      group_offset o{{log.name(), id}, std::nullopt, {}, start, end, lag, {}};
       if (committed) {
         o.committed = committed->offset;
         o.metadata = committed->metadata;

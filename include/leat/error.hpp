@@ -21,7 +21,7 @@ enum class errc {
   mismatched,           // the expected offset is not the end of the partition
   not_the_writer,       // another producer holds this single-writer partition
   forked,               // the handle was made before fork() and used in the child
-  corrupt,              // a file or record is damaged: a word or a size in it is impossible
+  corrupt,              // a file or record is damaged: a word or a size in it is impossible; or a segment is missing
   not_found,            // no such store, topic, group or file
   already_exists,       // a store or topic of this name exists
   foreign,              // the file or directory is not one of leat's

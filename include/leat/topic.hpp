@@ -94,11 +94,11 @@ inline topic_description describe(storage::topic_log& log) {
     const auto count = [](const std::uint64_t& word) { return sync::counter(word).approximate(); };
     const std::uint64_t start = p.start_offset().observe();
     const auto [first, begun] = p.segments();
+    const std::uint64_t durable = p.durable().observe();  // before the end
     d.partitions.push_back({id, start, storage::end_offset(p), begun - first, begun == 0 ? 0 : begun - 1,
                             count(c.bytes_appended), count(c.fresh_segments), count(c.recycled_segments),
                             count(c.contended_publishes), count(c.wake_ups), count(c.back_pressure), count(c.flushes),
-                            p.durable().observe(),
-                            log.recovered() ? std::optional(count(p.words().recovered_end)) : std::nullopt});
+                            durable, log.recovered() ? std::optional(count(p.words().recovered_end)) : std::nullopt});
   }
   return d;
 }

@@ -226,20 +226,20 @@ void check_next_boot(const std::string& root, const std::string& image_path, dur
   });
 }
 
-/// Runs `work` in so many processes, each a step at a time, and lets the power fail now and then.
-void power_fails(durability how, sizes size, unsigned processes, unsigned one_in, unsigned images) {
+/// Runs `work(id, root)` in so many processes, each a step at a time, and lets the power fail now and then: `check(root, image)`
+/// looks at what the next boot finds. How often it did.
+template <class Work, class Check>
+unsigned power_fails(unsigned processes, unsigned one_in, unsigned images, Work work, Check check) {
   watchdog dog(280);
-  INFO("LEAT_SEED=" << seed());
   const temporary_directory disk;
   const shared_place images_at;
   const std::string root = disk.path() + "/store";
   std::filesystem::create_directory(root);
   std::filesystem::permissions(root, std::filesystem::perms(0700));
-  const shared<diary> page;
   simulated_device device(root);
   dice random(2);
   std::vector<traced_child> children;
-  for (unsigned id = 0; id < processes; ++id) children.emplace_back([&, id] { work(root, how, size, id, *page); });
+  for (unsigned id = 0; id < processes; ++id) children.emplace_back([&, id] { work(id, root); });
   unsigned made = 0;
   unsigned kills = 0;
   while (!children.empty()) {
@@ -248,7 +248,7 @@ void power_fails(durability how, sizes size, unsigned processes, unsigned one_in
     if (processes > 1 && kills < 8 && random.one_in(500)) {  // others flush what a dead one did not come to
       child.kill();
       const unsigned id = processes + kills++;
-      child = traced_child([&, id] { work(root, how, size, id, *page); });
+      child = traced_child([&, id] { work(id, root); });
       continue;
     }
     if (child.to_system_call() != traced_child::state::stepping) {
@@ -268,21 +268,116 @@ void power_fails(durability how, sizes size, unsigned processes, unsigned one_in
     const std::string image = images_at.store(std::to_string(made++));
     std::filesystem::create_directory(image);
     std::filesystem::permissions(image, std::filesystem::perms(0700));
-    INFO("image " << made - 1 << ", " << page->attempts << " records sent");
+    INFO("image " << made - 1);
     device.fail_into(image, random);
-    REQUIRE_NOTHROW(check_next_boot(root, image, how, size, *page));
+    REQUIRE_NOTHROW(check(root, image));
     std::filesystem::remove_all(image);
   }
+  return made;
+}
+
+void records_are_kept(durability how, sizes size, unsigned processes) {
+  INFO("LEAT_SEED=" << seed());
+  const shared<diary> page;
+  const unsigned made = power_fails(
+      processes, 64, 1000, [&](unsigned id, const std::string& root) { work(root, how, size, id, *page); },
+      [&](const std::string& root, const std::string& image) {
+        INFO(page->attempts << " records sent");
+        check_next_boot(root, image, how, size, *page);
+      });
   CHECK(page->attempts > 90);
   CHECK(made > 15);
 }
 
 TEST_CASE("what a power failure leaves of a topic that is durable with every record has every acknowledged one") {
-  power_fails(durability::every, GENERATE(sizes::differ, sizes::same), GENERATE(1U, 2U), 64, 1000);
+  records_are_kept(durability::every, GENERATE(sizes::differ, sizes::same), GENERATE(1U, 2U));
 }
 
 TEST_CASE("what a power failure leaves of a topic that is flushed at intervals has everything flushed") {
-  power_fails(durability::interval, GENERATE(sizes::differ, sizes::same), GENERATE(1U, 2U), 64, 1000);
+  records_are_kept(durability::interval, GENERATE(sizes::differ, sizes::same), GENERATE(1U, 2U));
+}
+
+// --- a group that is deleted --------------------------------------------------------------------------------------------
+
+/// Of a group that is deleted and made again; its commits go up all the time, whatever becomes of it.
+struct deletions {
+  counter topic_created;
+  counter committed;  // attempted, or done
+  counter kept;       // this was acknowledged, and no deletion has begun since
+  counter gone;       // what was committed up to here was deleted
+};
+
+constexpr std::uint64_t records_to_commit = 120;
+
+void delete_and_commit(const std::string& root, deletions& page) {
+  const auto store = leat::store::open(root);
+  const topic log = store.topic<std::string>("t", options_of(durability::every));
+  const std::vector<std::string> values(records_to_commit, "");
+  std::vector<leat::record_position> at(values.size());
+  expect(leat::producer(log).send_batch(values, {.partition = 0, .headers = {}}, at).count == values.size(),
+         "a batch was cut off");
+  page.topic_created = 1;
+  const leat::admin admin(store);
+  dice random(300);
+  while (page.committed + 4 < records_to_commit) {
+    {
+      leat::consumer in(log,
+                        {.auto_offset_reset = leat::offset_reset::earliest, .group = "g", .enable_auto_commit = false});
+      wait_until("it has joined", [&] {
+        return in.poll(std::chrono::milliseconds(0)).error() == errc::ok && in.owned().size() == partitions;
+      });
+      for (std::uint64_t commits = 1 + random.roll(3); commits > 0; --commits) {
+        const std::uint64_t offset = ++page.committed;
+        const std::string metadata = random.one_in(2) ? "metadata " + std::to_string(offset) : "";
+        expect(bool(in.commit({{"", 0}, offset, metadata})), "a commit");
+        page.kept = offset;
+      }
+    }
+    if (random.one_in(3)) continue;
+    page.kept = 0;
+    expect(admin.delete_group("g"), "there was nothing to delete");
+    page.gone = page.committed.load();
+  }
+}
+
+void check_deletions(const std::string& image_path, const deletions& page) {
+  const std::string image = "/dev/.." + image_path;
+  forget_boot(image);
+  if (page.topic_created == 0) return;
+  const auto store = leat::store::open(image, {.mode = leat::open_mode::open});
+  const auto log = store.topic<std::string>("t", {.mode = leat::open_mode::open});
+  const auto offsets = log.log()->find_group("g");
+  const auto committed = offsets == nullptr ? std::nullopt : offsets->committed(0);
+  const std::uint64_t found = committed ? committed->offset : 0;
+  expect(found == 0 || found > page.gone, [&] {
+    return "offset " + std::to_string(found) + " is committed, though all up to " + std::to_string(page.gone) +
+           " was deleted with the group";
+  });
+  expect(found >= page.kept && found <= page.committed, [&] {
+    return "offset " + std::to_string(found) + " is committed, expected " + std::to_string(page.kept) + " to " +
+           std::to_string(page.committed);
+  });
+  const leat::admin admin(store);
+  for (const auto& finding : admin.verify("t")) fail(finding.path + ": " + finding.what);
+  leat::consumer in(log, {.auto_offset_reset = leat::offset_reset::earliest, .group = "g"});
+  wait_until("somebody has joined the group", [&] {
+    for (const auto& record : in.poll(std::chrono::milliseconds(0))) (void)record;
+    return in.owned().size() == partitions;
+  });
+  in.close();
+  expect(admin.delete_group("g"), "the group cannot be deleted");
+  expect(admin.groups().empty(), "the group is there still");
+}
+
+TEST_CASE(
+    "a group whose deletion was told does not come back with the next boot and what the next has committed stays") {
+  INFO("LEAT_SEED=" << seed());
+  const shared<deletions> page;
+  const unsigned made = power_fails(
+      1, 96, 1000, [&](unsigned, const std::string& root) { delete_and_commit(root, *page); },
+      [&](const std::string&, const std::string& image) { check_deletions(image, *page); });
+  CHECK(page->gone > 60);
+  CHECK(made > 15);
 }
 
 }  // namespace crash_power

@@ -73,6 +73,19 @@ class Damage(ToolCase):
         self.assertIn(b"value 0 ", done.stdout)
         self.assertIn(b"value 299 ", done.stdout)
 
+    def test_a_last_segment_that_is_missing_is_damage_and_no_topic_that_was_deleted(self):
+        segments = self.fill()
+        os.remove(segments[-1]["path"])
+        for command in (["topics", "describe"], ["topics", "describe", "web"], ["stat"], ["stat", "web"],
+                        ["offsets", "web"], ["consume", "web", "--from", "latest", "-e"]):
+            self.assertIn(segments[-1]["path"], self.complaint(*command, code=4), command)
+        self.leat("topics", "create", "durable", "--durability", "interval")
+        self.leat("produce", "durable", input="value\n")
+        path = os.path.join(self.store, "topics", "durable", "0000-%016d" % 0)
+        os.remove(path)
+        self.leat("topics", "delete", "web")
+        self.assertIn(path, self.complaint("topics", "flush", code=4))
+
     def test_damaged_headers_of_store_and_topic_are_named(self):
         self.fill()
         path = os.path.join(self.store, "topics", "web", "topic")

@@ -76,6 +76,19 @@ TEST_CASE("a housekeeper tells what it could not do and goes on with the rest") 
   CHECK(comes_true([&] { return told > 0 && topic.start_offset(0) == 1; }));
 }
 
+TEST_CASE("a housekeeper tells of a segment that is missing, which is not a topic that was deleted meanwhile") {
+  auto temporary = leat_tests::temporary_store::on_disk();
+  const auto topic = temporary.store.topic<std::string>(
+      "t", {.segment_bytes = 16384, .durability = leat::durability::interval, .flush = {.interval = 24h}});
+  leat::producer out{topic};
+  REQUIRE(out.send("value"));
+  REQUIRE(std::filesystem::remove(temporary.file("topics/t/0000-0000000000000000")));
+  std::atomic<bool> told = false;
+  const leat::housekeeper keeper(temporary.store, 1ms,
+                                 [&](const leat::error& e) { told = e.code() == leat::errc::corrupt; });
+  CHECK(comes_true([&] { return told.load(); }));
+}
+
 TEST_CASE("a housekeeper ends at once though its next round is a day away") {
   auto temporary = leat_tests::temporary_store::on_disk();
   const leat::housekeeper keeper(temporary.store, 24h);

@@ -143,7 +143,7 @@ TEST_CASE("a segment that is missing is an error of the search") {
   CHECK(topic.offset_for_time(0, at(1)) == 0);  // which lies before it
   const auto failure = leat_tests::failure_of([&] { (void)topic.offset_for_time(0, at(time)); });
   REQUIRE(failure);
-  CHECK(failure->code() == errc::not_found);
+  CHECK(failure->code() == errc::corrupt);
   CHECK_THAT(std::string(failure->what()), Catch::Matchers::ContainsSubstring("a segment of the log is missing"));
 }
 

@@ -322,7 +322,7 @@ TEST_CASE("a missing segment in the middle of the log is an error that names it"
     c.release();
   }
   REQUIRE(met.has_value());
-  CHECK(met->code() == errc::not_found);
+  CHECK(met->code() == errc::corrupt);
   CHECK(met->path() == files.segment_path(3));
 }
 

@@ -33,8 +33,7 @@ int clean(const settings& common, const options& o) {
     try {
       expired += admin.apply_retention(topic);
     } catch (const leat::error& e) {
-      if (std::ranges::count(admin.topics(), topic) == 0) continue;  // deleted meanwhile
-      skipped.push_back({e.path(), e.reason(), static_cast<leat::errc>(e.code().value())});
+      if (!is_gone(e)) skipped.push_back({e.path(), e.reason(), static_cast<leat::errc>(e.code().value())});
     }
   }
   leat::clean_report r = admin.clean();

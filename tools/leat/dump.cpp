@@ -43,7 +43,8 @@ class dumper {
  private:
   void partition(std::uint32_t p) {
     if (!json_) {
-      out().print("partition {}: offsets {} to {}\n", p, topic_.start_offset(p), topic_.end_offset(p));
+      const std::uint64_t start = topic_.start_offset(p);  // first, or it might lie behind the end
+      out().print("partition {}: offsets {} to {}\n", p, start, topic_.end_offset(p));
     }
     std::vector<leat::segment_description> segments = leat::admin(store_).segments({options_.topic, p});
     for (const auto& s : segments) {

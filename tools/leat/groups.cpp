@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace leat_tool::groups_command {
@@ -118,19 +119,16 @@ void print(const leat::group_description& d) {
 
 int describe(const settings& common, const several& o) {
   const leat::admin admin(open_store(common));
-  const auto names = o.groups.empty() ? admin.groups() : o.groups;
   json all = json::array();
   bool all_seen = true;
-  for (const std::string& name : names) {
+  bool is_first = true;
+  for_each_of(o.groups, admin.groups(), [&](const std::string& name) {
     const leat::group_description d = admin.describe_group(name);
     all_seen = all_seen && d.skipped.empty();
-    if (common.json) {
-      all.push_back(to_json(d));
-    } else {
-      if (name != names.front()) out().write("\n");
-      print(d);
-    }
-  }
+    if (common.json) return all.push_back(to_json(d));
+    if (!std::exchange(is_first, false)) out().write("\n");
+    print(d);
+  });
   if (common.json) out().document(o.groups.size() == 1 ? all[0] : all);
   return all_seen ? exit_ok : exit_damaged;
 }

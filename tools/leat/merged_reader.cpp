@@ -41,7 +41,7 @@ std::optional<raw_record> merged_reader::head(lane& l) {
   if (!l.batch || l.at == l.batch->end()) {
     if (l.in->position(l.partition) >= l.until) return std::nullopt;
     l.batch.emplace(l.in->poll());
-    if (l.batch->error() == leat::errc::out_of_range) {
+    while (l.batch->error() == leat::errc::out_of_range) {  // again, where retention goes on meanwhile
       const std::uint64_t at = l.in->position(l.partition);
       const std::uint64_t start = topic_.start_offset(l.partition);
       complain(fmt::format("topic {}, partition {}: retention removed offsets {} to {} before they were read",

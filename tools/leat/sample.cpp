@@ -1,5 +1,7 @@
 #include "sample.hpp"
 
+#include "store_access.hpp"
+
 #include <numeric>
 
 #include <sys/statvfs.h>
@@ -21,23 +23,8 @@ sample take_sample(const leat::store& store, const std::vector<std::string>& top
   const leat::admin admin(store);
   sample s;
   s.taken = std::chrono::steady_clock::now();
-  const auto gone = [](const leat::error& e) {
-    return e.code() == leat::errc::not_found || e.code() == leat::errc::closed;
-  };
-  for (const std::string& name : topics.empty() ? admin.topics() : topics) {
-    try {
-      s.topics.push_back(admin.describe_topic(name));
-    } catch (const leat::error& e) {
-      if (!topics.empty() || !gone(e)) throw;
-    }
-  }
-  for (const std::string& name : admin.groups()) {
-    try {
-      s.groups.push_back(admin.describe_group(name));
-    } catch (const leat::error& e) {
-      if (!gone(e)) throw;
-    }
-  }
+  for_each_of(topics, admin.topics(), [&](const std::string& name) { s.topics.push_back(admin.describe_topic(name)); });
+  for_each_of({}, admin.groups(), [&](const std::string& name) { s.groups.push_back(admin.describe_group(name)); });
   struct statvfs file_system{};
   if (::statvfs(store.path().c_str(), &file_system) == 0) {
     s.free_bytes = static_cast<std::uint64_t>(file_system.f_bavail) * file_system.f_frsize;

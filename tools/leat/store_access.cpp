@@ -17,8 +17,7 @@ std::optional<raw_topic> wait_for_topic(const settings& common, const std::strin
     try {
       return open_store(common).raw_topic(name);
     } catch (const leat::error& e) {
-      // closed: it was deleted between two looks.
-      if (e.code() != leat::errc::not_found && e.code() != leat::errc::closed) throw;
+      if (!is_gone(e)) throw;
     }
     if (!waited) complain(fmt::format("waiting for topic {} in store {}", name, common.store));
     waited = true;

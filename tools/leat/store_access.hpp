@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace leat_tool {
 
@@ -25,6 +26,23 @@ std::optional<raw_topic> wait_for_topic(const settings& common, const std::strin
 
 /// Whether there is anything to flush.
 inline bool is_durable(const leat::topic_description& topic) { return topic.durability != leat::durability::none; }
+
+/// The topic or group does not exist, or was deleted meanwhile.
+inline bool is_gone(const leat::error& e) {
+  return e.code() == leat::errc::not_found || e.code() == leat::errc::closed;
+}
+
+/// `work(name)` for those that were named; where none was, for `all`, of which it leaves out what was deleted meanwhile.
+template <class Work>
+void for_each_of(const std::vector<std::string>& named, const std::vector<std::string>& all, Work work) {
+  for (const std::string& name : named.empty() ? all : named) {
+    try {
+      work(name);
+    } catch (const leat::error& e) {
+      if (!named.empty() || !is_gone(e)) throw;
+    }
+  }
+}
 
 /// Whether values, or keys, of this type are text to people: strings and bytes.
 bool is_text_type(const std::string& type);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace leat_tool::topics_command {
@@ -169,17 +170,14 @@ void print(const leat::topic_description& d) {
 
 int describe(const settings& common, const several& o) {
   const leat::admin admin(open_store(common));
-  const auto names = o.topics.empty() ? admin.topics() : o.topics;
   json all = json::array();
-  for (const std::string& name : names) {
+  bool is_first = true;
+  for_each_of(o.topics, admin.topics(), [&](const std::string& name) {
     const leat::topic_description d = admin.describe_topic(name);
-    if (common.json) {
-      all.push_back(to_json(d));
-    } else {
-      if (name != names.front()) out().write("\n");
-      print(d);
-    }
-  }
+    if (common.json) return all.push_back(to_json(d));
+    if (!std::exchange(is_first, false)) out().write("\n");
+    print(d);
+  });
   if (common.json) out().document(o.topics.size() == 1 ? all[0] : all);
   return exit_ok;
 }
@@ -252,18 +250,13 @@ int delete_records(const settings& common, const records_options& o) {
 /// Those that were named, or all that are durable.
 std::vector<std::string> topics_to_flush(const leat::admin& admin, const std::vector<std::string>& named) {
   std::vector<std::string> topics;
-  for (const std::string& name : named.empty() ? admin.topics() : named) {
-    try {
-      if (is_durable(admin.describe_topic(name))) {
-        topics.push_back(name);
-      } else if (!named.empty()) {
-        throw failure(fmt::format("topic {}: its durability is none, so there is nothing that could be flushed", name));
-      }
-    } catch (const leat::error& e) {
-      const bool deleted_meanwhile = e.code() == leat::errc::not_found || e.code() == leat::errc::closed;
-      if (!named.empty() || !deleted_meanwhile) throw;
+  for_each_of(named, admin.topics(), [&](const std::string& name) {
+    if (is_durable(admin.describe_topic(name))) {
+      topics.push_back(name);
+    } else if (!named.empty()) {
+      throw failure(fmt::format("topic {}: its durability is none, so there is nothing that could be flushed", name));
     }
-  }
+  });
   return topics;
 }
 
@@ -271,13 +264,14 @@ int flush(const settings& common, const several& o) {
   const leat::admin admin(open_store(common));
   json all = json::array();
   table t({"TOPIC", "PARTITION", "DURABLE"});
-  for (const std::string& name : topics_to_flush(admin, o.topics)) {
+  const std::vector<std::string> durable = topics_to_flush(admin, o.topics);  // before the first is flushed
+  for_each_of(o.topics, durable, [&](const std::string& name) {
     admin.flush(name);
     for (const auto& p : admin.describe_topic(name).partitions) {
       all.push_back({{"topic", name}, {"partition", p.partition}, {"durable", p.durable_offset}});
       t.add({name, std::to_string(p.partition), std::to_string(p.durable_offset)});
     }
-  }
+  });
   if (common.json) {
     out().document(all);
   } else {

@@ -22,8 +22,7 @@ int verify(const settings& common, const options& o) {
   const leat::admin admin(open_store(common));
   json all = json::array();
   std::size_t damage = 0;
-  const auto names = o.topics.empty() ? admin.topics() : o.topics;
-  for (const std::string& name : names) {
+  for_each_of(o.topics, admin.topics(), [&](const std::string& name) {
     json findings = json::array();
     for (const leat::finding& f : admin.verify(name)) {
       ++damage;
@@ -31,11 +30,11 @@ int verify(const settings& common, const options& o) {
       if (!common.json) out().print("{}: {}: {}\n", printable(name), f.path, f.what);
     }
     all.push_back({{"topic", name}, {"sound", findings.empty()}, {"findings", std::move(findings)}});
-  }
+  });
   if (common.json) {
     out().document(all);
   } else if (damage == 0) {
-    out().print("{} {} sound\n", names.size(), names.size() == 1 ? "topic is" : "topics are");
+    out().print("{} {} sound\n", all.size(), all.size() == 1 ? "topic is" : "topics are");
   }
   return damage == 0 ? exit_ok : exit_damaged;
 }

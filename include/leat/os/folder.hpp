@@ -93,10 +93,13 @@ class folder final : public directory {
       throw_errno(errno, path(), "list it");
     }
     std::vector<std::string> names;
+    errno = 0;
     while (const dirent* entry = ::readdir(stream.get())) {
       const std::string_view name = entry->d_name;
       if (name != "." && name != "..") names.emplace_back(name);
+      errno = 0;
     }
+    if (errno != 0 && errno != ENOENT) throw_errno(errno, path(), "list it");
     return names;
   }
 

@@ -519,8 +519,9 @@ class appender {
         }
         case partition::opened::absent:
           if (begun != 0 && partition_.start_sequence().observe() <= last) {
-            throw error(errc::not_found, partition_.topic().directory->path(partition_.name(last)),
-                        "the last segment of partition " + std::to_string(partition_.id()) + " is missing");
+            partition_.topic().throw_damaged(
+                partition_.name(last),
+                "the last segment of partition " + std::to_string(partition_.id()) + " is missing");
           }
           if (begun == 0) {
             if (const errc failure = make(0); failure != errc::ok) return failure;

@@ -36,7 +36,7 @@ inline std::uint64_t end_offset(partition& p) {
     pinned_segment last;
     if (p.open(begun - 1, os::access::read_only, last) != partition::opened::pinned) {
       if (p.start_sequence().observe() <= begun - 1) {
-        p.topic().throw_damaged(errc::not_found, p.name(begun - 1), "the last segment is missing");
+        p.topic().throw_damaged(p.name(begun - 1), "the last segment is missing");
       }
       continue;  // rolled and retired meanwhile
     }
@@ -199,7 +199,7 @@ class cursor {
   errc not_in_the_log(std::uint64_t sequence) const {
     const std::uint64_t start = partition_.start_offset().observe();
     if (position_ < start) return errc::out_of_range;
-    partition_.topic().throw_damaged(errc::corrupt, partition_.name(sequence),
+    partition_.topic().throw_damaged(partition_.name(sequence),
                                      "offset " + std::to_string(position_) +
                                          " is in no segment, expected it in this one: the log starts at " +
                                          std::to_string(start));
@@ -226,9 +226,8 @@ class cursor {
     for (const std::uint64_t sequence : sequences) {
       if (sequence != next) {
         if (partition_.start_sequence().observe() > next) return lookup::moved;
-        damage =
-            std::make_exception_ptr(error(errc::not_found, partition_.topic().directory->path(partition_.name(next)),
-                                          "a segment in the middle of the log is missing"));
+        damage = std::make_exception_ptr(error(errc::corrupt, partition_.topic().directory->path(partition_.name(next)),
+                                               "a segment in the middle of the log is missing"));
       }
       next = sequence + 1;
       if (sequence == begun) break;
@@ -264,8 +263,7 @@ class cursor {
         case partition::opened::retired: return lookup::moved;
         case partition::opened::absent:
           if (partition_.start_sequence().observe() > middle) return lookup::moved;
-          partition_.topic().throw_damaged(errc::not_found, partition_.name(middle),
-                                           "a segment in the middle of the log is missing");
+          partition_.topic().throw_damaged(partition_.name(middle), "a segment in the middle of the log is missing");
       }
       if (partition_.base_of(candidate) <= position_) {
         // An empty segment has the base of its successor: of several candidates, the last is the one.
@@ -293,12 +291,12 @@ class cursor {
           located_ = false;
           return errc::out_of_range;
         }
-        partition_.topic().throw_damaged(errc::not_found, partition_.name(next), "the next segment is missing");
+        partition_.topic().throw_damaged(partition_.name(next), "the next segment is missing");
     }
     if (const std::uint64_t base = partition_.base_of(found); base != position_) {
-      partition_.topic().throw_damaged(errc::corrupt, partition_.name(next),
-                                       "begins at offset " + std::to_string(base) + ", expected " +
-                                           std::to_string(position_) + ", where the segment before it ends");
+      partition_.topic().throw_damaged(partition_.name(next), "begins at offset " + std::to_string(base) +
+                                                                  ", expected " + std::to_string(position_) +
+                                                                  ", where the segment before it ends");
     }
     keep_lent();
     adopt(std::move(found), 0);

@@ -49,7 +49,7 @@ inline unflushed segments_from(partition& p, std::uint64_t from) {
     pinned_segment s;
     const partition::opened outcome = p.open(sequence - 1, os::access::read_write, s);
     if (outcome == partition::opened::absent) {
-      p.topic().throw_damaged(errc::not_found, p.name(sequence - 1), "a segment to be flushed is missing");
+      p.topic().throw_damaged(p.name(sequence - 1), "a segment to be flushed is missing");
     }
     if (outcome == partition::opened::retired) {
       found.retired = true;

@@ -213,11 +213,7 @@ class group_offsets {
       const format::commit_value c = committed_of(partition).observe();
       if (c.offset == format::commit_value::none) return std::nullopt;
       if (!c.has_metadata) return committed_offset{c.offset, {}};
-      if (auto text = read_metadata(partition, c)) return committed_offset{c.offset, std::move(*text)};
-      if (committed_of(partition).observe() == c) {
-        throw error(errc::corrupt, directory_->path(metadata_name(partition, c)),
-                    "the metadata of a commit is missing");
-      }
+      if (auto text = text_of(partition, c)) return committed_offset{c.offset, std::move(*text)};
     }
   }
   /// Without the metadata: no system call.
@@ -478,14 +474,9 @@ class group_offsets {
       if (owner(partition) != mine) return false;
       const format::commit_value next{epoch, seen.has_metadata, seen.offset};
       if (seen.has_metadata) {
-        const auto text = read_metadata(partition, seen);
+        const auto text = text_of(partition, seen);
         if (!text) {
-          const format::commit_value again = word.observe();
-          if (again == seen) {
-            throw error(errc::corrupt, directory_->path(metadata_name(partition, seen)),
-                        "the metadata of a commit is missing");
-          }
-          seen = again;
+          seen = word.observe();
           continue;
         }
         write_metadata(partition, next, *text);
@@ -568,6 +559,24 @@ class group_offsets {
     char tail[32];
     std::snprintf(tail, sizeof tail, "%04u-%016llx", partition, static_cast<unsigned long long>(c.word()));
     return metadata_prefix_of() + tail;
+  }
+
+  /// What the committed word `c` leads to; empty where another is committed by now. Throws corrupt where it leads to nothing, or
+  /// closed, where that is so since the topic was deleted.
+  std::optional<std::string> text_of(std::uint32_t partition, format::commit_value c) const {
+    constexpr int looks = 100;  // between two of them the word may have been another, and come back
+    for (int i = 0; i < looks; ++i) {
+      if (auto text = read_metadata(partition, c)) return text;
+      if (committed_of(partition).observe() != c) return std::nullopt;
+    }
+    if (is_topic_deleted()) throw error(errc::closed, directory_->path(""), "the topic was deleted");
+    throw error(errc::corrupt, directory_->path(metadata_name(partition, c)), "the metadata of a commit is missing");
+  }
+  bool is_topic_deleted() const {
+    const auto file = directory_->open("topic", os::access::read_only);
+    if (!file || file->status().bytes < format::page_bytes) return true;
+    const os::mapping page(*file, format::page_bytes, os::access::read_only);
+    return sync::flag(reinterpret_cast<const format::topic_header*>(page.data())->closed).is_set();
   }
 
   std::optional<std::string> read_metadata(std::uint32_t partition, format::commit_value c) const {

@@ -65,6 +65,7 @@ std::size_t remove_dead_directories(os::directory& parent, Close close) {
     try {
       const auto directory = parent.open_directory(name);
       if (directory == nullptr || (!deleted && !directory->try_own())) continue;
+      if (!parent.leads_to(name, *directory)) continue;  // its maker has given it its name, or another has removed it
       if (deleted) close(*directory);
       remove_tree(parent, name);
       ++removed;

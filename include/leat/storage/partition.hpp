@@ -65,9 +65,9 @@ struct topic_context {
 
   /// For a file that is missing, or contradicts the topic's words: damage, unless the topic was deleted. Then its files are
   /// being removed, and a producer that has not noticed may make one anew, with nothing in it.
-  [[noreturn]] void throw_damaged(errc code, const std::string& name, const std::string& reason) const {
+  [[noreturn]] void throw_damaged(const std::string& name, const std::string& reason) const {
     if (closed.is_set()) throw error(errc::closed, directory->path(""), "the topic was deleted");
-    throw error(code, directory->path(name), reason);
+    throw error(errc::corrupt, directory->path(name), reason);
   }
 };
 
@@ -168,8 +168,7 @@ class partition {
   /// Offset of the first slot of a segment that has begun. Throws corrupt where it has none, or closed.
   std::uint64_t base_of(const pinned_segment& begun) const {
     if (begun->has_base()) return begun->base_offset().observe();
-    topic_.throw_damaged(errc::corrupt, name(begun.sequence()),
-                         "a segment that has begun has no base offset, or a damaged one");
+    topic_.throw_damaged(name(begun.sequence()), "a segment that has begun has no base offset, or a damaged one");
   }
 
   std::uint32_t wake_mask() const noexcept { return sync::wake_mask(topic_.header.id[0], id_); }

@@ -48,7 +48,7 @@ inline std::optional<std::uint64_t> offset_for_time(partition& p, std::int64_t t
       case partition::opened::retired: continue;
       case partition::opened::absent:
         if (p.start_sequence().observe() > sequence) continue;
-        p.topic().throw_damaged(errc::not_found, p.name(sequence), "a segment of the log is missing");
+        p.topic().throw_damaged(p.name(sequence), "a segment of the log is missing");
     }
     if (largest_timestamp(*s) < time) continue;
     const std::uint64_t base = p.base_of(s);

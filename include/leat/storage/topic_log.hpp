@@ -191,17 +191,24 @@ class topic_log {
     return names;
   }
 
-  /// The offsets of a group in this topic. Null when it has none. open_group() makes them, and room for all partitions.
+  /// The offsets of a group in this topic. Null when it has none. open_group() makes them, and room for all partitions; it
+  /// throws closed where the topic was deleted.
   std::shared_ptr<group_offsets> find_group(const std::string& group) const {
     return group_offsets::open(context_.directory, context_.header, group);
   }
   std::shared_ptr<group_offsets> open_group(const std::string& group) {
     require_writable("commit to");
     for (;;) {
-      auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions());
-      if (!offsets->reserve(partitions())) continue;
-      revision().advance();  // retention looks for it from now on; also if its maker died here
-      return offsets;
+      try {
+        require_open();
+        auto offsets = group_offsets::open_or_create(context_.directory, context_.header, group, partitions());
+        if (!offsets->reserve(partitions())) continue;
+        revision().advance();  // retention looks for it from now on; also if its maker died here
+        return offsets;
+      } catch (const error&) {
+        require_open();
+        throw;
+      }
     }
   }
 
@@ -214,6 +221,9 @@ class topic_log {
   topic_context& context() noexcept { return context_; }
   const std::shared_ptr<store_files>& store() const noexcept { return store_; }
   bool closed() const noexcept { return context_.closed.is_set(); }
+  void require_open() const {
+    if (closed()) throw error(errc::closed, path(), "the topic was deleted");
+  }
   const sync::flag& closed_flag() const noexcept { return context_.closed; }
   const sync::bell& bell() const noexcept { return context_.bell; }
 

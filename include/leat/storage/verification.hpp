@@ -114,7 +114,7 @@ inline void verify(partition& p, std::vector<finding>& all) {
     const std::uint64_t first = std::max(next, p.start_sequence().observe());  // the others are gone meanwhile
     next = before + 1;
     if (first >= before) return;
-    findings.push_back({directory.path(p.name(first)), partition::gap(first, before), errc::not_found});
+    findings.push_back({directory.path(p.name(first)), partition::gap(first, before), errc::corrupt});
   };
   for (const std::uint64_t sequence : p.named_segments(extent.start, extent.begun)) {
     look_for_gap(sequence);
