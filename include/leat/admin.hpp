@@ -185,7 +185,8 @@ class admin {
     std::vector<std::uint64_t> sequences = partition.named_segments(next, begun);
     sequences.push_back(begun);  // which shows whether the last is missing
     for (const std::uint64_t sequence : sequences) {
-      if (sequence != next && partition.start_sequence().observe() <= next) {  // a gap is described as one
+      next = std::max(next, partition.start_sequence().observe());  // the others are gone meanwhile
+      if (next < sequence) {                                        // a gap is described as one
         list.push_back({next, log->directory().path(partition.name(next)), 0, 0, 0, 0, false, std::nullopt,
                         storage::partition::gap(next, sequence)});
       }
@@ -243,7 +244,8 @@ class admin {
       const auto files = open_group(name);
       group_description d = describe_group(*files);
       const std::uint64_t generation = files->generation().observe();
-      if (generation == d.rebalances || (i >= looks && !files->is_closed())) return d;
+      if (files->is_closed()) continue;  // its mark comes before all else
+      if (generation == d.rebalances || i >= looks) return d;
     }
   }
 
@@ -321,8 +323,10 @@ class admin {
       skipped.push_back({e.path().empty() ? path : e.path(), e.reason(), static_cast<errc>(e.code().value())});
     }
   }
+  /// Those that were deleted meanwhile.
   template <class Work>
-  void each_topic(std::vector<finding>& skipped, Work work) const {
+  std::vector<std::string> each_topic(std::vector<finding>& skipped, Work work) const {
+    std::vector<std::string> gone;
     for (const std::string& name : topics()) {
       const auto before = static_cast<std::ptrdiff_t>(skipped.size());
       std::shared_ptr<storage::topic_log> log;
@@ -331,8 +335,11 @@ class admin {
         if (log != nullptr) work(*log);
       });
       const bool is_gone = log != nullptr ? log->closed() : !files_->topics().status(name);
-      if (is_gone) skipped.erase(skipped.begin() + before, skipped.end());
+      if (!is_gone) continue;
+      skipped.erase(skipped.begin() + before, skipped.end());
+      gone.push_back(name);
     }
+    return gone;
   }
 
   std::vector<std::string> group_names() const {
@@ -458,9 +465,15 @@ class admin {
                            p.subscription,
                            {}});
     }
-    each_topic(d.skipped, [&](storage::topic_log& log) {
+    const std::vector<std::string> gone = each_topic(d.skipped, [&](storage::topic_log& log) {
       if (const auto offsets = log.find_group(name)) describe_offsets(log, *offsets, members, d);
     });
+    for (const std::string& topic : gone) {
+      std::erase_if(d.offsets, [&](const group_offset& o) { return o.at.topic == topic; });
+      for (member_description& m : d.members) {
+        std::erase_if(m.partitions, [&](const topic_partition& p) { return p.topic == topic; });
+      }
+    }
     return d;
   }
 

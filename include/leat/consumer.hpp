@@ -119,7 +119,7 @@ class consumer {
 
   /// Commits the position of everything it has, behind what polls have returned: a restart goes on there. fenced: the group has given partitions to others; the rest
   /// is committed. Synchronous by nature, and not to be lost by the death of the process; nor by that of the machine, as the
-  /// topics' durability has it. Throws what the device says.
+  /// topics' durability has it. Throws what the device says; closed, where the topic was deleted.
   result<void> commit() {
     if (os::fork_generation() != generation_) return errc::forked;
     if (state_->member) {
@@ -153,7 +153,7 @@ class consumer {
   }
   result<void> commit(const partition_offset& offset) { return commit(std::span(&offset, 1)); }
 
-  /// What the group has committed; empty when nothing.
+  /// What the group has committed; empty when nothing, or when that went with its topic; it may throw closed then.
   std::optional<committed_offset> committed(const topic_partition& p) {
     const auto log = log_of(p);
     const auto offsets = log->find_group(group());

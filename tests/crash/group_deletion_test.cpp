@@ -171,4 +171,70 @@ TEST_CASE("what the next group of a name has committed stays, whenever a deleter
   at_system_calls(member, fate::dies, 6s);
 }
 
+/// Runs on, so many entries to and exits from system calls at most. False when it came to its mark before.
+bool run_calls(traced_child& c, unsigned calls) {
+  for (; calls > 0; --calls) {
+    if (c.to_system_call() != traced_child::state::stepping) return false;
+  }
+  return true;
+}
+
+/// One who removes the file of offsets died with its word raised. One who commits, and is stopped on the way, takes it for
+/// what it is; another who removes the file is stopped on its way as well.
+struct meeting {
+  bool committer_stopped;
+  bool remover_stopped;
+  bool is_taken;  // the commit
+};
+meeting commit_beside_remover(const std::string& path, unsigned calls_of_committer, unsigned calls_of_remover) {
+  const auto log = make_topic(path, "log", 1).log();
+  (void)log->open_group("g");
+  poke(path + "/topics/log/group-g", offsetof(leat::format::offsets_header, removal), std::string(1, 1));
+  const shared<counter> outcome;
+  traced_child committer([&] {
+    const auto offsets = log->find_group("g");
+    traced_child::mark();
+    *outcome = 1 + static_cast<std::uint64_t>(offsets->commit_unowned(0, offsets->owner(0), 3));
+    traced_child::mark();
+  });
+  traced_child remover([&] {
+    const auto offsets = log->find_group("g");
+    traced_child::mark();
+    (void)offsets->remove_if_unused();
+    traced_child::mark();
+  });
+  committer.to_mark();
+  remover.to_mark();
+  const bool commits = run_calls(committer, calls_of_committer);
+  const bool removes = run_calls(remover, calls_of_remover);
+  if (commits) committer.to_mark();
+  if (removes) remover.to_mark();
+  committer.kill();
+  remover.kill();
+  const bool is_taken = *outcome == 1 + static_cast<std::uint64_t>(errc::ok);
+  const auto offsets = log->find_group("g");
+  expect(!is_taken || (offsets != nullptr && offsets->committed_position(0) == 3), "a commit went nowhere");
+  return {commits, removes, is_taken};
+}
+
+TEST_CASE("a commit that takes back a dead remover's word holds, wherever it and another remover are stopped") {
+  watchdog dog(280);
+  const shared_place place;
+  unsigned rounds = 0;
+  unsigned taken = 0;
+  meeting last{true, true, false};
+  for (unsigned c = 0; last.committer_stopped; ++c) {
+    for (unsigned r = 0; r == 0 || last.remover_stopped; ++r) {
+      INFO("behind " << c << " entries to and exits from system calls of the committer, and " << r
+                     << " of the remover");
+      const std::string path = place.store(std::to_string(rounds++));
+      REQUIRE_NOTHROW(last = commit_beside_remover(path, c, r));
+      std::filesystem::remove_all(path);
+      taken += last.is_taken ? 1 : 0;
+    }
+  }
+  CHECK(taken > 50);
+  CHECK(rounds - taken > 50);
+}
+
 }  // namespace crash_group_deletion

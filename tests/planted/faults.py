@@ -207,6 +207,12 @@ FAULTS = [
         "crash/group_deletion_test", "*whenever a deleter of the group is stopped",
     ),
     Fault(
+        "a word is taken back without the right to it", DELETION, "storage/group_offsets.hpp",
+        "    const auto file = try_own_name();  // until the word is lowered\n    if (!file) return false;\n",
+        "    if (!try_own_name()) return false;\n",
+        "crash/group_deletion_test", "a commit that takes back a dead remover*",
+    ),
+    Fault(
         "a former group's words are cleared whoever has the name", DELETION, "storage/group_offsets.hpp",
         "      if (!is_due()) return;\n", "      (void)is_due();\n",
         "unit/storage_group_offsets", "who was stopped in clearing*",

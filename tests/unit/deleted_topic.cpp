@@ -161,6 +161,8 @@ TEST_CASE("what was committed in a deleted topic is not called damaged and nothi
   if (!is_closed) return;
   for (const std::string& name : directory.list()) REQUIRE(directory.remove(name));
   CHECK(code_of([&] { (void)offsets->committed(0); }) == errc::closed);
+  CHECK(code_of([&] { (void)in.commit({{"", 0}, 4, "too late"}); }) == errc::closed);
+  CHECK(code_of([&] { (void)in.commit({{"", 0}, 4}); }) == errc::closed);
   CHECK(code_of([&] { (void)another.commit({{"", 0}, 3}); }) == errc::closed);
   CHECK(directory.list().empty());
 }

@@ -11,8 +11,9 @@ enum exit_code : int {
   exit_error = 1,
   exit_usage = 2,
   exit_not_found = 3,  // the store, topic, group or file does not exist
-  exit_damaged = 4,    // verify, dump, clean or groups describe found damage, or a file that was read is damaged
-  exit_signal = 128    // plus the number of the signal that ended it
+  exit_damaged =
+      4,  // verify, dump, clean or groups describe found damage, or a file that was read is damaged or missing from a log
+  exit_signal = 128  // plus the number of the signal that ended it
 };
 
 /// What went wrong, in one line, and how the tool ends for it.

@@ -24,7 +24,7 @@ class standalone {
 
   const std::string& name() const noexcept { return name_; }
 
-  /// fenced: a member has the partition. Throws closed where the file of the offsets is going away, which takes a moment, and
+  /// fenced: a member has the partition. Throws closed where the topic was deleted, and where the file of the offsets is going away, which takes a moment, and
   /// whoever removes it is stopped in the middle.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
@@ -59,6 +59,7 @@ class standalone {
   /// closed: the file of the offsets is going away. Empty: something has changed meanwhile, look again.
   std::optional<errc> try_commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
                                  const std::string& metadata) {
+    log.require_open();
     if (group_->is_closed()) {
       group_ = group_files::open_or_create(store_, name_);
       offsets_.clear();

@@ -47,12 +47,13 @@ class mirror_groups {
       if (!is_wanted(group)) continue;
       offsets there;
       for (const place& p : places) {
-        const auto here = p.log->find_group(group);
-        const auto committed = here == nullptr ? std::nullopt : here->committed(p.at.partition);
-        if (!committed) continue;
-        const auto offset = p.pairs.to_kafka(std::min(committed->offset, p.state.at.leat));
-        if (!offset) continue;
-        there[{p.state.topic, p.at.partition}] = {*offset, committed->metadata};
+        while_it_is_there(p, [&] {
+          const auto here = p.log->find_group(group);
+          const auto committed = here == nullptr ? std::nullopt : here->committed(p.at.partition);
+          if (!committed) return;
+          const auto offset = p.pairs.to_kafka(std::min(committed->offset, p.state.at.leat));
+          if (offset) there[{p.state.topic, p.at.partition}] = {*offset, committed->metadata};
+        });
       }
       if (there.empty()) continue;
       const offsets before = cluster_.committed(group);
@@ -86,18 +87,20 @@ class mirror_groups {
         if (committed == there.end()) continue;
         const auto offset = p.pairs.to_leat(std::min(committed->second.first, p.state.at.kafka));
         if (!offset) continue;
-        const auto before = p.log->find_group(group);
-        const auto position = before == nullptr ? std::nullopt : before->committed_position(p.at.partition);
-        if (position && *position >= *offset) continue;
-        if (!committer) committer.emplace(store_.files(), group);
-        const errc outcome = committer->commit(*p.log, p.at.partition, *offset, committed->second.second);
-        if (outcome == errc::fenced) {
-          is_skipped = true;
-        } else if (outcome != errc::ok) {
-          throw error(outcome, "group " + group, "its offsets cannot be set");
-        } else {
-          ++report.offsets;
-        }
+        while_it_is_there(p, [&] {
+          const auto before = p.log->find_group(group);
+          const auto position = before == nullptr ? std::nullopt : before->committed_position(p.at.partition);
+          if (position && *position >= *offset) return;
+          if (!committer) committer.emplace(store_.files(), group);
+          const errc outcome = committer->commit(*p.log, p.at.partition, *offset, committed->second.second);
+          if (outcome == errc::fenced) {
+            is_skipped = true;
+          } else if (outcome != errc::ok) {
+            throw error(outcome, "group " + group, "its offsets cannot be set");
+          } else {
+            ++report.offsets;
+          }
+        });
       }
       if (committer) committer->acknowledge();
       if (is_skipped) report.skipped.push_back(group);
@@ -120,6 +123,16 @@ class mirror_groups {
     return filter_.matches(group) && !group.starts_with(mirror_group_prefix);
   }
 
+  /// Between the looks at the topics and the work on them lie calls to Kafka: a topic that was deleted meanwhile is left out.
+  template <class Work>
+  static void while_it_is_there(const place& p, Work work) {
+    try {
+      work();
+    } catch (const error&) {
+      if (!p.log->closed()) throw;
+    }
+  }
+
   std::vector<place> mirrored() const {
     std::vector<place> places;
     auto pairs = mirror_map::read(store_, mirror_);
@@ -129,12 +142,17 @@ class mirror_groups {
       const auto committed = log->find_group(mirror_group_prefix + mirror_);
       if (committed == nullptr) continue;
       for (std::uint32_t id = 0; id < std::min(log->partitions(), committed->capacity()); ++id) {
-        const auto offset = committed->committed(id);
-        const auto state = offset ? parse_mirror_state(offset->metadata) : std::nullopt;
-        if (!state) continue;
-        offset_pairs& known = pairs[{name, id}];
-        if (known.all().empty()) known.add(state->at);  // the map has lost it
-        places.push_back({{name, id}, log, *state, known});
+        place p{{name, id}, log, {}, {}};
+        while_it_is_there(p, [&] {
+          const auto offset = committed->committed(id);
+          const auto state = offset ? parse_mirror_state(offset->metadata) : std::nullopt;
+          if (!state) return;
+          offset_pairs& known = pairs[{name, id}];
+          if (known.all().empty()) known.add(state->at);  // the map has lost it
+          p.state = *state;
+          p.pairs = known;
+          places.push_back(std::move(p));
+        });
       }
     }
     return places;

@@ -374,15 +374,16 @@ class group_offsets {
   bool is_kept() const {
     if (!removal().is_raised()) [[likely]]
       return true;
-    if (!try_own_name()) return false;
+    const auto file = try_own_name();  // until the word is lowered
+    if (!file) return false;
     removal().lower();  // who raised it is dead, or has lowered it since
     return true;
   }
 
  private:
-  /// The right to take the name away: a lock on the file, which goes with its holder. Empty where another has it, and where the
-  /// group has another file by now; while one has it, the name leads to this file.
-  std::optional<os::file> try_own_name() const {
+  /// The right to take the name away: a lock on the file, which goes with what is returned, or with its holder. Empty where
+  /// another has it, and where the group has another file by now; while one has it, the name leads to this file.
+  [[nodiscard]] std::optional<os::file> try_own_name() const {
     auto file = directory_->open(file_name(group_), os::access::read_write);
     if (!file || !file->try_own()) return std::nullopt;
     const auto named = directory_->open(file_name(group_), os::access::read_only);
@@ -574,7 +575,8 @@ class group_offsets {
   }
   bool is_topic_deleted() const {
     const auto file = directory_->open("topic", os::access::read_only);
-    if (!file || file->status().bytes < format::page_bytes) return true;
+    if (!file) return true;
+    if (file->status().bytes < format::page_bytes) return false;  // damaged
     const os::mapping page(*file, format::page_bytes, os::access::read_only);
     return sync::flag(reinterpret_cast<const format::topic_header*>(page.data())->closed).is_set();
   }
@@ -620,7 +622,13 @@ class group_offsets {
   std::string prepare_metadata(std::string_view text, std::optional<os::file>& owned) const {
     if (!tidied_.exchange(true, std::memory_order_relaxed)) remove_dead_temporaries(*directory_);
     const std::string temporary = temporary_name(new_prefix);
-    os::file& file = owned.emplace(directory_->create(temporary, file_mode_));
+    try {
+      owned.emplace(directory_->create(temporary, file_mode_));
+    } catch (const error&) {
+      if (is_topic_deleted()) throw error(errc::closed, directory_->path(""), "the topic was deleted");
+      throw;
+    }
+    os::file& file = *owned;
     try {
       file.try_own();
       file.reserve(text.size());
