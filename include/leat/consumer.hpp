@@ -117,9 +117,10 @@ class consumer {
     return state_->member ? state_->member->owned() : std::vector<topic_partition>{};
   }
 
-  /// Commits the position of everything it has, behind what polls have returned: a restart goes on there. fenced: the group has given partitions to others; the rest
-  /// is committed. Synchronous by nature, and not to be lost by the death of the process; nor by that of the machine, as the
-  /// topics' durability has it. Throws what the device says; closed, where the topic was deleted.
+  /// Commits the position of everything it has, behind what polls have returned: a restart goes on there. fenced: the group
+  /// has given partitions to others; the rest is committed. Synchronous by nature, and not to be lost by the death of the
+  /// process; nor by that of the machine, as the topics' durability has it. Throws what the device says; closed, where the
+  /// topic was deleted.
   result<void> commit() {
     if (os::fork_generation() != generation_) return errc::forked;
     if (state_->member) {

@@ -1,6 +1,6 @@
 // Whatever is asked of topics and groups beside all their users: nothing is missing, damaged or refused but what must be.
 #include "support/history.hpp"
-#include "support/temporary_store.hpp"
+#include "support/store_of_threads.hpp"
 
 #include <leat/admin.hpp>
 
@@ -54,14 +54,13 @@ class crew {
 
 TEST_CASE("whatever is asked of topics and groups that are in use is answered") {
   watchdog dog;
-  const std::string kind = GENERATE("in this process", "in shared memory", "on disk", "durable");
-  const auto temporary = kind == "in this process"    ? temporary_store::in_process()
-                         : kind == "in shared memory" ? temporary_store::in_shared_memory()
-                                                      : temporary_store::on_disk();
+  const medium where = each_medium_of_threads();
+  const bool is_durable = where == medium::on_disk && GENERATE(true, false);
+  const store_of_threads temporary(where);
   INFO("LEAT_SEED=" << seed());
-  INFO(kind);
+  INFO(temporary.store.path() << (is_durable ? ", durable" : ""));
   leat::topic_options options = tiny(3, 2);
-  if (kind == "durable") options.durability = leat::durability::interval;
+  if (is_durable) options.durability = leat::durability::interval;
   const auto topic = temporary.store.topic<leat::bytes_view>("t", options);
   const auto allow = [](auto&& call, std::initializer_list<leat::errc> codes) {
     try {

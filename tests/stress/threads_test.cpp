@@ -5,7 +5,7 @@
 // written: then it checks the edges [publish], [seal], [begin] and [settle], and that clearing a spare comes after all who used it.
 // The last tests go through the public classes, for what these share within a process.
 #include "support/history.hpp"
-#include "support/temporary_store.hpp"
+#include "support/store_of_threads.hpp"
 
 #include <leat/storage/appender.hpp>
 
@@ -283,12 +283,10 @@ TEST_CASE("a verification beside a producer and retention finds nothing") {
 
 TEST_CASE("threads that make and use and delete the same topics are told of nothing but that they are gone") {
   watchdog dog;
-  const std::string kind = GENERATE("in this process", "in shared memory", "on disk");
-  const auto temporary = kind == "in this process"    ? temporary_store::in_process()
-                         : kind == "in shared memory" ? temporary_store::in_shared_memory()
-                                                      : temporary_store::on_disk();
+  const medium where = each_medium_of_threads();
+  const store_of_threads temporary(where);
   INFO("LEAT_SEED=" << seed());
-  INFO(kind);
+  INFO(temporary.store.path());
   state s;
   std::string failures;
   {
@@ -297,7 +295,7 @@ TEST_CASE("threads that make and use and delete the same topics are told of noth
       threads.emplace_back(s, [&, t] {
         dice random(20 + t);
         const leat::admin admin(temporary.store);
-        for (unsigned lap = 0; lap < rounds(kind == "in this process" ? 3000 : 1000) && !s.broken; ++lap) {
+        for (unsigned lap = 0; lap < rounds(where == medium::in_process ? 3000 : 1000) && !s.broken; ++lap) {
           const std::string name = "topic-" + std::to_string(random.roll(2));
           const std::string group = "group-" + std::to_string(random.roll(2));
           const auto open = [&] { return temporary.store.topic<leat::bytes_view>(name, tiny(2)); };

@@ -24,8 +24,8 @@ class standalone {
 
   const std::string& name() const noexcept { return name_; }
 
-  /// fenced: a member has the partition. Throws closed where the topic was deleted, and where the file of the offsets is going away, which takes a moment, and
-  /// whoever removes it is stopped in the middle.
+  /// fenced: a member has the partition. Throws closed where the topic was deleted; and where the file of the offsets is going
+  /// away, which takes a moment, and whoever removes it is stopped in the middle.
   errc commit(storage::topic_log& log, std::uint32_t partition, std::uint64_t offset,
               const std::string& metadata = {}) {
     const auto end = std::chrono::steady_clock::now() + patience;
