@@ -44,11 +44,13 @@ std::optional<raw_record> merged_reader::head(lane& l) {
     while (l.batch->error() == leat::errc::out_of_range) {  // again, where retention goes on meanwhile
       const std::uint64_t at = l.in->position(l.partition);
       const std::uint64_t start = topic_.start_offset(l.partition);
-      if (start <= at) break;  // not by retention: what is to be read from the batch says what it is
-      complain(fmt::format("topic {}, partition {}: retention removed offsets {} to {} before they were read",
-                           topic_.name(), l.partition, at, start - 1));
+      if (start > at) {
+        complain(fmt::format("topic {}, partition {}: retention removed offsets {} to {} before they were read",
+                             topic_.name(), l.partition, at, start - 1));
+      }
       l.in->seek({l.partition, start});
       l.batch.emplace(l.in->poll());
+      if (start <= at) break;  // not for what retention removed: if it is out of range still, begin() says so
     }
     l.at = l.batch->begin();
     if (l.at == l.batch->end()) return std::nullopt;
